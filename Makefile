@@ -1,0 +1,46 @@
+# Two commands matter: `make demo` shows what works, `make test` proves it.
+# Each builds its own .venv from the pinned lock; nothing else has to be installed by hand.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+OUT    ?= out
+# At the developers' desks and in CI the data folder stands beside the checkout.
+ifneq ($(wildcard ../shared/data),)
+export SUREFOOT_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test lint study bench docs clean install
+
+install: $(STAMP)
+
+$(STAMP): requirements/lock.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: $(STAMP)  ## every room at quick scale, one page each
+	$(BIN)/surefoot run --scale quick --out $(OUT)/demo
+
+test: lint  ## lint, types and all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+study: $(STAMP)  ## every room at full scale: what a report should rest on
+	$(BIN)/surefoot run --scale full --out $(OUT)/study
+
+bench: $(STAMP)  ## speed and memory against named peers, each a ratio in one run
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+docs: $(STAMP)  ## run the guides' code and refresh the pictures
+	$(BIN)/python -m pytest tests/guards tests/journeys/test_guides.py
+	$(BIN)/python docs/pictures.py
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,29 @@
+"""Surefoot: ten tools for people who must stand behind a trained model.
+
+Each room of the house answers one question; rooms load on first use, so ``import surefoot``
+costs next to nothing. See ``surefoot list`` for the questions and what works today.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from surefoot import groups as groups
+
+__version__ = "0.1.0"
+__all__ = ["InputError", "__version__", "groups"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "groups":
+        return importlib.import_module("surefoot.groups")
+    if name == "InputError":
+        return importlib.import_module("surefoot.ground.errors").InputError
+    msg = f"module 'surefoot' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,97 @@
+"""Outputs appear whole or not at all: written beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from surefoot.ground.errors import StorageError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; on success it replaces `path` in one step.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, the folder is read-only or may not be written. Nothing is left behind.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # mkstemp makes 0600 files; a result is as readable as any other file of the user.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.fchmod(handle, 0o666 & ~umask)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+            _flush(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys; NaN and infinities become null."""
+    write_text(path, json.dumps(finite(value), indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """Return `value` in JSON's own types: arrays as lists, NaN and infinities as ``None``."""
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return finite(value.tolist())
+    if isinstance(value, float) and not (value - value == 0):
+        return None
+    return value
+
+
+@contextmanager
+def storage(path: str | Path) -> Iterator[None]:
+    """Turn an operating-system failure on `path` into one clear `StorageError`."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: "the disk is full",
+            errno.EDQUOT: "the disk quota is used up",
+            errno.EROFS: "the file system is read-only",
+            errno.EACCES: "no permission to write there",
+            errno.EPERM: "no permission to write there",
+            errno.ENOTDIR: "part of the path is a file, not a folder",
+        }
+        if error.errno not in reasons:
+            raise
+        msg = f"cannot write {path}: {reasons[error.errno]}"
+        raise StorageError(msg) from error
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
