@@ -1,0 +1,230 @@
+"""Put FairDropout behind modules of an existing model, and tell it which examples are in the batch.
+
+The layer is a forward hook: parameter names, checkpoints and the model's own code stay as they are.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from surefoot.ground.errors import InputError, one_of
+from surefoot.groups.expansion import expand_units
+from surefoot.groups.layer import FairDropout, Memory, check_ids
+
+_OPTIONS = [
+    p for p in inspect.signature(FairDropout).parameters if p not in ("num_features", "key")
+]
+
+
+class Attachment:
+    """The forward hook that passes a module's output through its FairDropout layer."""
+
+    def __init__(self, layer: FairDropout) -> None:
+        self.layer = layer
+
+    def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
+        # Hooks are not submodules: train() and eval() reach the layer through its host.
+        self.layer.train(module.training)
+        if isinstance(output, Tensor):
+            return self.layer(output)
+        if isinstance(output, tuple) and output and isinstance(output[0], Tensor):
+            return (self.layer(output[0]), *output[1:])
+        found = f"output of type {type(output).__name__}"
+        raise InputError(f"module {self.layer.key!r}", found, "a tensor, or a tuple with one first")
+
+
+@dataclass
+class Handle:
+    """What `attach` put into a model. ``remove()`` takes it out again; also a context manager."""
+
+    layers: dict[str, FairDropout]
+    _hooks: list[RemovableHandle] = field(repr=False)
+
+    def remove(self) -> None:
+        """Detach the layers of this call."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def attach(model: nn.Module, places: Mapping[str, Mapping[str, Any] | FairDropout]) -> Handle:
+    """Attach FairDropout to the outputs of named modules.
+
+    Parameters
+    ----------
+    model : nn.Module
+    places : mapping of module name to options
+        A name as in ``model.named_modules()``. Options are those of `FairDropout`; the number of
+        units is found from the module where it is known (Linear, Conv, norm layers) and must be
+        given as ``num_features`` otherwise. A finished `FairDropout` may stand for the options.
+        ``expand=E`` appends E fresh memorising units to the module (a Linear or Conv) and to what
+        consumes them, instead of giving up pretrained ones: see `surefoot.groups.surgery.expand_units`.
+
+    Returns
+    -------
+    Handle
+        With ``.layers`` by module name and ``.remove()``.
+
+    Raises
+    ------
+    InputError
+        Unknown module or option, unknown width, a second layer at one place, or a model in
+        `nn.DataParallel`, whose replicas can't see which ids are theirs.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(4, 10), nn.ReLU(), nn.Linear(10, 2))
+    >>> handle = attach(model, {"1": dict(num_features=10, p_gen=0.2, p_mem=0.5)})
+    >>> handle.layers["1"].num_memorizing
+    8
+    """
+    refuse_data_parallel(model)
+    modules = dict(model.named_modules())
+    for name in places:
+        one_of("module", name, modules)
+        if _attachments(modules[name]):
+            raise InputError(f"module {name!r}", "already attached", "detach it first")
+    layers = {name: _layer_for(model, name, options) for name, options in places.items()}
+    # prepend: a user's own hooks on the module see what the next module sees.
+    hooks = [
+        modules[name].register_forward_hook(Attachment(layer), prepend=True)
+        for name, layer in layers.items()
+    ]
+    return Handle(layers, hooks)
+
+
+def detach(model: nn.Module) -> int:
+    """Remove every attached layer of `model`; return how many there were."""
+    removed = 0
+    for module in model.modules():
+        for hook_id in _attachments(module):
+            del module._forward_hooks[hook_id]
+            removed += 1
+    return removed
+
+
+def fair_layers(model: nn.Module) -> list[FairDropout]:
+    """Return the FairDropout layers of `model`, written into it or attached, in module order."""
+    layers: dict[int, FairDropout] = {}
+    for module in model.modules():
+        if isinstance(module, FairDropout):
+            layers[id(module)] = module
+        for hook in _attachments(module).values():
+            layers[id(hook.layer)] = hook.layer
+    return list(layers.values())
+
+
+@contextmanager
+def tied(model: nn.Module, ids: Any) -> Iterator[None]:
+    """Announce the ids of the batch to every FairDropout layer of `model`.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Also wrapped in DistributedDataParallel or compiled.
+    ids : array-like of int of shape (B,)
+        A stable id in [0, 2^63) for each row, −1 for rows without memory. A `DataLoader` over an
+        `IndexedDataset` yields them; `stable_id` makes them from keys.
+
+    Examples
+    --------
+    ::
+
+        for ids, (x, y) in DataLoader(IndexedDataset(data), shuffle=True):
+            with tied(model, ids):
+                loss = cross_entropy(model(x), y)
+            loss.backward()
+    """
+    refuse_data_parallel(model)
+    layers = fair_layers(model)
+    if not layers:
+        raise InputError("model", type(model).__name__, "one with a FairDropout layer; see attach")
+    ids = check_ids(ids)
+    before = [layer.ids for layer in layers]
+    for layer in layers:
+        layer.ids = ids
+    try:
+        yield
+    finally:
+        for layer, old in zip(layers, before, strict=True):
+            layer.ids = old
+
+
+@contextmanager
+def memory_mode(model: nn.Module, memory: Memory) -> Iterator[None]:
+    """Evaluate with the memory dropped, kept or each example's own, then restore.
+
+    "own" also needs the ids, from `tied`.
+    """
+    one_of("memory", memory, get_args(Memory))
+    layers = fair_layers(model)
+    before = [layer.memory for layer in layers]
+    for layer in layers:
+        layer.memory = memory
+    try:
+        yield
+    finally:
+        for layer, old in zip(layers, before, strict=True):
+            layer.memory = old
+
+
+def refuse_data_parallel(model: nn.Module) -> None:
+    """Raise where ids would reach the wrong replica."""
+    if any(isinstance(module, nn.DataParallel) for module in model.modules()):
+        allowed = "DistributedDataParallel, which gives each process its own rows and ids"
+        raise InputError("model", "nn.DataParallel", allowed)
+
+
+def unit_count(module: nn.Module) -> int | None:
+    """Return the number of output units of a standard module, None if it can't be known."""
+    for attribute in ("out_features", "out_channels", "num_features", "num_channels"):
+        if isinstance(count := getattr(module, attribute, None), int):
+            return count
+    if isinstance(module, nn.LayerNorm):
+        return module.normalized_shape[-1]
+    if isinstance(module, nn.Sequential) and len(module):
+        # Activations and pooling keep the units of what stands before them.
+        return next((c for m in reversed(module) if (c := unit_count(m)) is not None), None)
+    return None
+
+
+def _layer_for(
+    model: nn.Module, name: str, options: Mapping[str, Any] | FairDropout
+) -> FairDropout:
+    if isinstance(options, FairDropout):
+        return options
+    options = dict(options)
+    extra = options.pop("expand", 0)
+    width = options.pop("num_features", None)
+    for option in options:
+        one_of(f"option for {name!r}", option, [*_OPTIONS, "num_features", "expand"])
+    if extra:
+        if "p_gen" in options or width is not None:
+            found = "p_gen or num_features beside expand"
+            raise InputError(f"options for {name!r}", found, "neither: old units generalise")
+        kept = expand_units(model, name, extra)
+        return FairDropout(kept + extra, kept / (kept + extra), key=name, **options)
+    if width is None:
+        width = unit_count(model.get_submodule(name))
+    if width is None:
+        raise InputError(f"module {name!r}", "unknown width", "num_features=… in its options")
+    return FairDropout(width, key=name, **options)
+
+
+def _attachments(module: nn.Module) -> dict[int, Attachment]:
+    hooks = module._forward_hooks.items()
+    return {hook_id: hook for hook_id, hook in hooks if isinstance(hook, Attachment)}

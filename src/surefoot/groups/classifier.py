@@ -1,0 +1,133 @@
+"""FairDropout as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from surefoot.ground.errors import one_of
+from surefoot.groups.attachment import attach, fair_layers
+from surefoot.groups.batchnorm import recalibrate_batchnorm
+from surefoot.groups.estimator import GroupClassifier, Masks
+from surefoot.groups.layer import Allocation, Rescale
+from surefoot.groups.objectives import WeightedCrossEntropy, balanced_weights
+from surefoot.groups.placement import suggest_placements
+from surefoot.groups.preparation import Part
+from surefoot.groups.training import logits_of
+
+_RECALIBRATION_ROWS = 1024
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class FairDropoutClassifier(GroupClassifier):
+    """A network with example-tied dropout; needs no group labels.
+
+    The default recipe is FairDropout (0.2, 0.5) behind the first hidden layer and thresholds
+    chosen for worst-class validation accuracy. It helps where a minority group is rare inside a
+    rare class. Where classes are balanced and only the correlation is spurious it does not, and
+    `JTTClassifier` or methods with group labels do far better. `surefoot.groups.diagnose` tells
+    which case is yours.
+
+    Parameters
+    ----------
+    p_gen, p_mem, allocation, rescale
+        As in `surefoot.groups.FairDropout`.
+    placement : str, default "auto"
+        Module behind which the layer is attached. "auto": the first hidden activation of the
+        default network, else the first of `suggest_placements`. A network that already contains
+        FairDropout layers is left as it is.
+    class_weight : {None, "balanced"}
+        Combine with the class-balanced loss.
+    masks : {"tied", "redrawn"}
+        "redrawn" is a control: every example has a new mask at every step, all else equal.
+    **common
+        As in every classifier of the room, see `surefoot.groups.estimator.GroupClassifier`.
+
+    Attributes
+    ----------
+    placement_ : str or None
+    memory_scores_ : ndarray of shape (n_train,)
+        Loss with the example's own memory on, minus loss with memory dropped. Where the method
+        works, high values mark training examples that the shared memory block gets wrong: it has
+        become the carrier of the shortcut. Read the sign before you use it: early convolutional
+        layers showed the opposite.
+    recalibrated_ : list of str
+        BatchNorms re-estimated after training.
+
+    References
+    ----------
+    .. [1] Nanfack & Belilovsky, arXiv 2502.06695, 2025.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+    >>> model = FairDropoutClassifier(epochs=5).fit(X, y)
+    >>> model.placement_
+    'relu1'
+    """
+
+    p_gen: float = 0.2
+    p_mem: float = 0.5
+    allocation: Allocation = "fixed"
+    rescale: Rescale = "active"
+    placement: str = "auto"
+    class_weight: Literal["balanced"] | None = None
+    masks: Masks = "tied"
+
+    def _fit_network(self, training: Part, validation: Part, seed: int) -> nn.Module:
+        one_of("masks", self.masks, ("tied", "redrawn"))
+        one_of("class_weight", self.class_weight, (None, "balanced"))
+        network = self._new_network(seed)
+        self._place(network, training, seed)
+        weights = training.weights
+        if self.class_weight == "balanced":
+            balance = balanced_weights(training.y)
+            weights = balance if weights is None else balance * weights
+        objective = WeightedCrossEntropy(weights)
+        self._train(network, objective, training, validation, seed, masks=self.masks)
+        self.recalibrated_ = self._recalibrate(network, training)
+        self.memory_scores_ = self._memory_scores(network, training)
+        return network
+
+    def _place(self, network: nn.Module, training: Part, seed: int) -> None:
+        self.placement_ = None
+        if fair_layers(network):
+            return
+        sample = self._inputs(training.X[:2])
+        places = {place.name: place for place in suggest_placements(network, sample)}
+        if self.placement != "auto":
+            name = one_of("placement", self.placement, places)
+        elif self.network is None:
+            name = "relu1"
+        else:
+            name = next(iter(places))
+        self.placement_ = name
+        options = {
+            "num_features": places[name].num_features,
+            "feature_dim": -1 if places[name].tokens else 1,
+            "p_gen": self.p_gen,
+            "p_mem": self.p_mem,
+            "allocation": self.allocation,
+            "rescale": self.rescale,
+            "seed": seed,
+        }
+        attach(network, {name: options})
+
+    def _recalibrate(self, network: nn.Module, training: Part) -> list[str]:
+        batches = self._inputs(training.X).split(_RECALIBRATION_ROWS)
+        return recalibrate_batchnorm(network, batches)
+
+    def _memory_scores(self, network: nn.Module, training: Part) -> NDArray[np.floating[Any]]:
+        X = self._inputs(training.X)
+        y = torch.as_tensor(training.y).to(self.device)
+        ids = torch.as_tensor(training.ids).to(self.device)
+        own = cross_entropy(logits_of(network, X, memory="own", ids=ids), y, reduction="none")
+        dropped = cross_entropy(logits_of(network, X), y, reduction="none")
+        return (own - dropped).cpu().numpy()
