@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="List, find and fetch the datasets.")
+from surefoot.options import AsJson, print_json
 
-_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = typer.Typer(no_args_is_help=True, help="List, find and fetch the datasets.")
 
 
 @app.command("list")
-def list_datasets(as_json: _AsJson = False) -> None:
+def list_datasets(as_json: AsJson = False) -> None:
     """Show every dataset: its rows, its licence and where it is found."""
     from surefoot.ground.catalogue import CATALOGUE
     from surefoot.ground.datasets import where
 
     if as_json:
-        _print_json([_described(name) for name in CATALOGUE])
+        print_json([_described(name) for name in CATALOGUE])
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -34,16 +34,16 @@ def list_datasets(as_json: _AsJson = False) -> None:
 @app.command()
 def where(
     name: Annotated[str | None, typer.Argument(help="A dataset; without it, the folder.")] = None,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the data folder, or the files of one dataset."""
     from surefoot.ground import datasets
 
     if name is None:
         folder = str(datasets.data_folder())
-        _print_json({"folder": folder}) if as_json else typer.echo(folder)
+        print_json({"folder": folder}) if as_json else typer.echo(folder)
     elif as_json:
-        _print_json(_described(name))
+        print_json(_described(name))
     else:
         place = datasets.where(name)
         if place.kind not in ("folder", "packaged"):
@@ -89,9 +89,3 @@ def _described(name: str) -> dict[str, object]:
         "where": place.kind,
         "paths": [str(path) for path in place.paths],
     }
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def finite(value: Any) -> Any:
         return [finite(item) for item in value]
     if hasattr(value, "tolist"):  # numpy scalars and arrays
         return finite(value.tolist())
-    if isinstance(value, float) and not (value - value == 0):
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 

@@ -163,7 +163,7 @@ def run_study(study: Study, settings: Settings, *, progress: bool = True) -> Res
 def tidy(cells: Sequence[Cell], records: Sequence[Record]) -> pd.DataFrame:
     """Return one row for each finished cell and metric, in the order of the cells.
 
-    Parameters of a cell other than task and method are in the column ``variant``.
+    The entries of a cell's parameter ``config``, if it has one, are in the column ``variant``.
     """
     import pandas as pd
 
@@ -172,8 +172,8 @@ def tidy(cells: Sequence[Cell], records: Sequence[Record]) -> pd.DataFrame:
         if record.status != "ok" or record.result is None:
             continue
         known = {"task": cell.params["task"], "method": cell.params["method"]}
-        other = {k: v for k, v in cell.params.items() if k not in known and v is not None}
-        variant = ", ".join(f"{k}={_plain(v)}" for k, v in sorted(other.items()))
+        config = cell.params.get("config", {})
+        variant = " ".join(f"{k}={_plain(v)}" for k, v in sorted(config.items()))
         for metric, value in record.result.items():
             row = known | {"variant": variant, "seed": cell.seed, "metric": metric}
             rows.append(row | {"value": float("nan") if value is None else float(value)})
@@ -268,6 +268,4 @@ def study_page(study: Study, results: Results) -> Page:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return " ".join(f"{k}={_plain(v)}" for k, v in sorted(value.items()))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Does it work for the minority groups too?
+"""The room `groups`. Does it work for the minority groups too?
 
 A model can be right on average because it learned a shortcut that holds for most examples, and
 fail the few for whom it does not hold. This room trains with FairDropout (example-tied dropout),

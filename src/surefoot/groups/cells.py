@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from surefoot.ground.errors import UnmetError
 from surefoot.ground.work import Cell
-from surefoot.groups.methods import METHODS, measure
-from surefoot.groups.tasks import fingerprint, load_task
+from surefoot.groups.encoding import TableEncoder
+from surefoot.groups.methods import measure
+from surefoot.groups.preparation import cross_groups
+from surefoot.groups.tables import Columns, read_table, split_rows
+from surefoot.groups.tasks import Part, Task, fingerprint, load_task
 from surefoot.groups.tuning import choose
 
 if TYPE_CHECKING:
@@ -37,28 +43,85 @@ CONFIGS: Mapping[str, list[Config]] = {
 }
 
 
-def run_cell(*, seed: int, task: str, method: str, config: Config) -> dict[str, float]:
+@dataclass(frozen=True)
+class Source:
+    """Where the rows of a task come from: a built-in task, or columns of a user's table.
+
+    Attributes
+    ----------
+    task : str
+        Name shown; of a built-in task if there is no `table`.
+    fingerprint : str
+        Of the data.
+    table : mapping, optional
+        ``path``, ``target``, ``groups`` and ``drop``.
+    """
+
+    task: str
+    fingerprint: str
+    table: Mapping[str, Any] | None = None
+
+    @classmethod
+    def built_in(cls, task: str) -> Source:
+        """Return the source of a built-in task."""
+        return cls(task, fingerprint(task))
+
+    def draw(self, seed: int) -> Task:
+        """Return training, validation and test rows for `seed`."""
+        return load_task(self.task, seed) if self.table is None else draw_table(self.table, seed)
+
+    @property
+    def rarest(self) -> int:
+        """Validation rows of the rarest class."""
+        return int(np.unique(self.draw(0).validation.y, return_counts=True)[1].min())
+
+
+def run_cell(
+    *, seed: int, task: str, method: str, config: Config, table: Mapping[str, Any] | None = None
+) -> dict[str, float]:
     """Train and measure; called by workers."""
-    return measure(method, config, seed, load_task(task, seed))
+    return measure(method, config, seed, Source(task, "", table).draw(seed))
 
 
 def build_cells(
-    tasks: Sequence[str], methods: Sequence[str], seeds: Sequence[int], *, tuned: bool
+    sources: Sequence[Source], methods: Sequence[str], seeds: Sequence[int], *, tuned: bool
 ) -> list[Cell]:
-    """Return the cells of tasks × methods × configurations × seeds, shared ones once."""
+    """Return the cells of sources × methods × configurations × seeds, shared ones once."""
     cells: dict[str, Cell] = {}
-    for task in tasks:
-        data = fingerprint(task)
-        for method in methods:
-            for config in CONFIGS[method] if tuned else CONFIGS[method][:1]:
-                # Tuning FairDropout tries the default too: the same training, run once.
-                base = "fairdropout" if method == "fairdropout-tuned" else method
-                for seed in seeds:
-                    name = f"{task}/{base}{_suffix(config)}/seed={seed}"
-                    params = {"task": task, "method": base, "config": dict(config)}
-                    function = "surefoot.groups.cells:run_cell"
-                    cells[name] = Cell(name, function, params, seed, VERSION, data)
+    for source, method in itertools.product(sources, methods):
+        # Tuning FairDropout tries the default too: the same training, run once.
+        base = "fairdropout" if method == "fairdropout-tuned" else method
+        for config, seed in itertools.product(CONFIGS[method][: None if tuned else 1], seeds):
+            name = f"{source.task}/{base}{_suffix(config)}/seed={seed}"
+            params: dict[str, Any] = {"task": source.task, "method": base, "config": dict(config)}
+            if source.table is not None:
+                params["table"] = dict(source.table)
+            function = "surefoot.groups.cells:run_cell"
+            cells[name] = Cell(name, function, params, seed, VERSION, source.fingerprint)
     return list(cells.values())
+
+
+@lru_cache(maxsize=2)
+def _encoded(path: str, target: str, groups: tuple[str, ...], drop: tuple[str, ...]) -> Any:
+    frame = read_table(path)
+    columns = Columns.of(frame, target, groups, drop)
+    return frame, columns, cross_groups(None, frame[columns.groups])
+
+
+def draw_table(table: Mapping[str, Any], seed: int) -> Task:
+    """Split a user's table for `seed`, encoding it by its training rows."""
+    frame, columns, attribute = _encoded(
+        table["path"], table["target"], tuple(table["groups"]), tuple(table["drop"])
+    )
+    y = frame[columns.target].to_numpy()
+    rows = split_rows(y, frame[columns.groups], seed)
+    encoder = TableEncoder.learn(frame.iloc[rows.train], columns.features)
+    _, codes = np.unique(y, return_inverse=True)
+
+    def part(numbers: NDArray) -> Part:
+        return Part(encoder.encode(frame.iloc[numbers]), codes[numbers], attribute[numbers])
+
+    return Task(part(rows.train), part(rows.validation), part(rows.test))
 
 
 def select_configurations(
@@ -78,8 +141,8 @@ def select_configurations(
             base = "fairdropout" if method == "fairdropout-tuned" else method
             variants = [variant_of(config) for config in CONFIGS[method]]
             have = [v for v in variants if (base, v) in wide.index]
-            if not have or have[0] != variants[0]:
-                continue
+            if not have or have[0] != variants[0] or (base != method and len(have) < 2):
+                continue  # not run, or not tuned
             for suffix in ("", "_threshold"):
                 scores = wide.loc[[(base, v) for v in have], f"validation{suffix}"].to_numpy()
                 best = have[choose(scores[:, None], rarest[task]).index]
@@ -95,26 +158,11 @@ def select_configurations(
 
 def variant_of(config: Config) -> str:
     """Return how `surefoot.ground.study.tidy` writes a configuration."""
-    return f"config={' '.join(f'{k}={_plain(v)}' for k, v in sorted(config.items()))}"
-
-
-def rarest_class(task: str, seed: int = 0) -> int:
-    """Return the number of validation rows of the rarest class."""
-    return int(np.bincount(load_task(task, seed).validation.y).min())
-
-
-def known_methods(methods: Sequence[str]) -> list[str]:
-    """Return `methods` without repetitions, or say which one is unknown."""
-    from surefoot.ground.errors import one_of
-
-    if not methods:
-        msg = "no method to compare"
-        raise UnmetError(msg)
-    return list(dict.fromkeys(one_of("method", m, METHODS) for m in methods))
+    return " ".join(f"{k}={_plain(v)}" for k, v in sorted(config.items()))
 
 
 def _suffix(config: Config) -> str:
-    return "".join(f" {k}={_plain(v)}" for k, v in sorted(config.items()))
+    return f" {variant_of(config)}" if config else ""
 
 
 def _plain(value: Any) -> str:

@@ -22,6 +22,7 @@ from surefoot.groups.preparation import Part
 from surefoot.groups.training import logits_of
 
 _RECALIBRATION_ROWS = 1024
+_TABLE_IDS = 2**20
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -83,7 +84,8 @@ class FairDropoutClassifier(GroupClassifier):
 
     def _fit_network(self, training: Part, validation: Part, seed: int) -> nn.Module:
         one_of("masks", self.masks, ("tied", "redrawn"))
-        one_of("class_weight", self.class_weight, (None, "balanced"))
+        if self.class_weight is not None:
+            one_of("class_weight", self.class_weight, ("balanced",))
         network = self._new_network(seed)
         self._place(network, training, seed)
         weights = training.weights
@@ -109,7 +111,7 @@ class FairDropoutClassifier(GroupClassifier):
         else:
             name = next(iter(places))
         self.placement_ = name
-        options = {
+        options: dict[str, Any] = {
             "num_features": places[name].num_features,
             "feature_dim": -1 if places[name].tokens else 1,
             "p_gen": self.p_gen,
@@ -118,6 +120,9 @@ class FairDropoutClassifier(GroupClassifier):
             "rescale": self.rescale,
             "seed": seed,
         }
+        highest = int(training.ids.max())
+        if highest < _TABLE_IDS:  # the same masks from a table: faster
+            options["n_examples"] = highest + 1
         attach(network, {name: options})
 
     def _recalibrate(self, network: nn.Module, training: Part) -> list[str]:

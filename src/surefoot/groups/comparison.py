@@ -38,18 +38,14 @@ class Comparison:
     mean_group_difference: Interval
 
     def __str__(self) -> str:
-        lines = [f"{'group':<44} {'a':>7} {'b':>7} {'b − a':>8}   McNemar p"]
-        for row in self.table.itertuples():
-            lines.append(
-                f"{str(row.group)[:44]:<44} {row.accuracy_a:>7.3f} {row.accuracy_b:>7.3f} "
-                f"{row.difference:>+8.3f}   {row.p_value:.3g}"
-            )
-        lines += [
-            "",
-            f"worst group  {self.worst_group_difference}",
-            f"mean of groups  {self.mean_group_difference}",
+        head = f"{'group':<44} {'a':>7} {'b':>7} {'b − a':>8}   McNemar p"
+        rows = [
+            f"{str(row.group)[:44]:<44} {row.accuracy_a:>7.3f} {row.accuracy_b:>7.3f} "
+            f"{row.difference:>+8.3f}   {row.p_value:.3g}"
+            for row in self.table.itertuples()
         ]
-        return "\n".join(lines)
+        worst = f"worst group  {self.worst_group_difference}"
+        return "\n".join([head, *rows, "", worst, f"mean of groups  {self.mean_group_difference}"])
 
 
 def compare(a: GroupReport, b: GroupReport, *, seed: int = 0) -> Comparison:

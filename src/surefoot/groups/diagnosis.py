@@ -63,8 +63,7 @@ class Diagnosis:
         """Say where the gain comes from."""
         return " ".join(
             [
-                f"At argmax FairDropout changes worst-group accuracy by {_signed(self.gain)} "
-                f"against ERM.",
+                f"FairDropout changes worst-group argmax accuracy by {_signed(self.gain)}.",
                 f"Moving the threshold alone gives ERM {_signed(self.threshold_gain)}.",
                 _clause(
                     self.feature_gain,

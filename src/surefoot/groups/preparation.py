@@ -1,4 +1,4 @@
-"""From what a user hands to ``fit`` to checked arrays: labels, groups, ids and a validation part."""
+"""From what a user hands to ``fit`` to checked labels, groups, ids and a validation part."""
 
 from __future__ import annotations
 

@@ -141,22 +141,16 @@ class GroupReport:
         }
 
     def __str__(self) -> str:
-        level = f"{self.confidence_level:.0%}"
-        lines = [f"{'group':<44} {'n':>7} {'accuracy':>9}   {level} interval"]
-        for row in self.table.sort_values("accuracy").itertuples():
-            flag = "  few rows" if row.small else ""
-            lines.append(
-                f"{str(row.group)[:44]:<44} {row.n:>7} {row.accuracy:>9.3f}   "
-                f"[{row.low:.3f}, {row.high:.3f}]{flag}"
-            )
         worst = self.worst_group_accuracy
-        lines += [
-            "",
-            f"worst group  {worst.estimate:.3f}  [{worst.low:.3f}, {worst.high:.3f}]"
-            f"  {self.worst_group}",
-            f"mean of groups {self.mean_group_accuracy:.3f} · average {self.accuracy:.3f} · "
-            f"worst class {self.worst_class_accuracy:.3f}",
-        ]
+        lines = [f"{'group':<44} {'n':>7} {'accuracy':>9}   {self.confidence_level:.0%} interval"]
+        for row in self.table.sort_values("accuracy").itertuples():
+            accuracy = f"{row.accuracy:>9.3f}   [{row.low:.3f}, {row.high:.3f}]"
+            flag = "  few rows" if row.small else ""
+            lines.append(f"{str(row.group)[:44]:<44} {row.n:>7} {accuracy}{flag}")
+        lines.append("")
+        lines.append(f"worst group {worst.estimate:.3f} [{worst.low:.3f}, {worst.high:.3f}]")
+        average = f"average {self.accuracy:.3f} · worst class {self.worst_class_accuracy:.3f}"
+        lines.append(f"mean of groups {self.mean_group_accuracy:.3f} · {average}")
         return "\n".join(lines)
 
 

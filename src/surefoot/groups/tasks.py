@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from surefoot.ground.datasets import load
 from surefoot.ground.errors import one_of
 from surefoot.ground.streams import stream
-from surefoot.groups.tables import TableEncoder
+from surefoot.groups.encoding import TableEncoder
 
 _FOREGROUND = 25  # grey value of 255 from which on a pixel belongs to the garment
 

@@ -32,15 +32,16 @@ class Schedule:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     optimizer: Literal["sgd", "adamw"] = "sgd"
-    max_grad_norm: float | None = 5.0  # re-weighted losses have rare, huge gradients
+    max_grad_norm: float | None = 1.0  # re-weighted losses have rare, huge gradients
 
     def optimizer_of(self, network: nn.Module) -> torch.optim.Optimizer:
         """Return the optimizer over the trainable parameters."""
         trainable = [p for p in network.parameters() if p.requires_grad]
         rate, decay = self.learning_rate, self.weight_decay
         if self.optimizer == "adamw":
-            return torch.optim.AdamW(trainable, lr=rate, weight_decay=decay)
-        return torch.optim.SGD(trainable, lr=rate, momentum=self.momentum, weight_decay=decay)
+            return torch.optim.AdamW(trainable, lr=rate, weight_decay=decay, fused=True)
+        momentum = self.momentum
+        return torch.optim.SGD(trainable, rate, momentum, weight_decay=decay, fused=True)
 
     def factor(self, step: int, steps: int) -> float:
         """Return the share of the learning rate used at `step` of `steps`."""
@@ -87,7 +88,7 @@ def train(
     batches = math.ceil(n / schedule.batch_size)
     steps = batches * schedule.epochs
     optimizer = schedule.optimizer_of(network)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: schedule.factor(i, steps))
+    step = 0
     network.train()
     with _keyed_torch(seed, "training"):
         for epoch in range(schedule.epochs):
@@ -101,12 +102,14 @@ def train(
                     ids = torch.as_tensor(fresh.integers(0, 2**63 - 1, len(batch)))
                 with nullcontext() if masks == "none" else tied(network, ids):
                     loss = objective(network(rows.X[batch]), rows.y[batch], batch)
+                for group in optimizer.param_groups:
+                    group["lr"] = schedule.learning_rate * schedule.factor(step, steps)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 if schedule.max_grad_norm is not None:
                     nn.utils.clip_grad_norm_(network.parameters(), schedule.max_grad_norm)
                 optimizer.step()
-                scheduler.step()
+                step += 1
                 total += float(loss.detach()) * len(batch)
             if not math.isfinite(total):
                 rate = schedule.learning_rate
