@@ -11,14 +11,14 @@ ifneq ($(wildcard ../shared/data),)
 export SUREFOOT_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test lint study bench docs clean install
+.PHONY: demo test lint study bench docs lock clean install
 
 install: $(STAMP)
 
 $(STAMP): requirements/lock.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/lock.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: $(STAMP)  ## every room at quick scale, one page each
@@ -39,8 +39,13 @@ bench: $(STAMP)  ## speed and memory against named peers, each a ratio in one ru
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 docs: $(STAMP)  ## run the guides' code and refresh the pictures
-	$(BIN)/python -m pytest tests/guards tests/journeys/test_guides.py
+	$(BIN)/python -m pytest tests/guards tests/test_guides.py
 	$(BIN)/python docs/pictures.py
+
+lock: $(STAMP)  ## write down what is installed now
+	@{ sed -n '/^#/p' requirements/lock.txt; $(BIN)/python -m pip freeze --exclude-editable \
+	  | sed 's/^torch==\([0-9.]*\).*/torch==\1/'; } > requirements/lock.new
+	mv requirements/lock.new requirements/lock.txt
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,16 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.utils.hooks import RemovableHandle
 
 from surefoot.ground.errors import InputError, one_of
-from surefoot.groups.expansion import expand_units
+from surefoot.groups.expansion import expand_units, plan_expansion
 from surefoot.groups.layer import FairDropout, Memory, check_ids
+from surefoot.groups.norms import warn_of_norms
 
-_OPTIONS = [
-    p for p in inspect.signature(FairDropout).parameters if p not in ("num_features", "key")
-]
+_OPTIONS = [*(p for p in inspect.signature(FairDropout).parameters if p != "key"), "expand"]
 
 
 class Attachment:
@@ -30,6 +29,9 @@ class Attachment:
         self.layer = layer
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
+        """Return the masked output."""
+        if isinstance(output, fx.Proxy):
+            return output  # who traces an attached layer finds it with `attachments`
         # Hooks are not submodules: train() and eval() reach the layer through its host.
         self.layer.train(module.training)
         if isinstance(output, Tensor):
@@ -68,10 +70,13 @@ def attach(model: nn.Module, places: Mapping[str, Mapping[str, Any] | FairDropou
     model : nn.Module
     places : mapping of module name to options
         A name as in ``model.named_modules()``. Options are those of `FairDropout`; the number of
-        units is found from the module where it is known (Linear, Conv, norm layers) and must be
-        given as ``num_features`` otherwise. A finished `FairDropout` may stand for the options.
+        units and their axis are found from the module where they are known (Linear, Conv, norm
+        layers), otherwise ``num_features`` must be given. The name is the layer's key. A finished
+        `FairDropout` may stand for the options.
         ``expand=E`` appends E fresh memorising units to the module (a Linear or Conv) and to what
-        consumes them, instead of giving up pretrained ones: see `surefoot.groups.surgery.expand_units`.
+        consumes them, instead of giving up pretrained ones: see
+        `surefoot.groups.surgery.expand_units`. Nothing is missing when they are dropped at first,
+        so ``rescale`` is then "none" unless given.
 
     Returns
     -------
@@ -96,9 +101,13 @@ def attach(model: nn.Module, places: Mapping[str, Mapping[str, Any] | FairDropou
     modules = dict(model.named_modules())
     for name in places:
         one_of("module", name, modules)
-        if _attachments(modules[name]):
+        if attachments(modules[name]):
             raise InputError(f"module {name!r}", "already attached", "detach it first")
+    # All layers are made before the model is touched: a bad option leaves it as it was.
     layers = {name: _layer_for(model, name, options) for name, options in places.items()}
+    for name, options in places.items():
+        if isinstance(options, Mapping) and options.get("expand"):
+            expand_units(model, name, options["expand"])
     # prepend: a user's own hooks on the module see what the next module sees.
     hooks = [
         modules[name].register_forward_hook(Attachment(layer), prepend=True)
@@ -111,7 +120,7 @@ def detach(model: nn.Module) -> int:
     """Remove every attached layer of `model`; return how many there were."""
     removed = 0
     for module in model.modules():
-        for hook_id in _attachments(module):
+        for hook_id in attachments(module):
             del module._forward_hooks[hook_id]
             removed += 1
     return removed
@@ -123,7 +132,7 @@ def fair_layers(model: nn.Module) -> list[FairDropout]:
     for module in model.modules():
         if isinstance(module, FairDropout):
             layers[id(module)] = module
-        for hook in _attachments(module).values():
+        for hook in attachments(module).values():
             layers[id(hook.layer)] = hook.layer
     return list(layers.values())
 
@@ -139,6 +148,11 @@ def tied(model: nn.Module, ids: Any) -> Iterator[None]:
     ids : array-like of int of shape (B,)
         A stable id in [0, 2^63) for each row, −1 for rows without memory. A `DataLoader` over an
         `IndexedDataset` yields them; `stable_id` makes them from keys.
+
+    Warns
+    -----
+    BatchNormWarning
+        In the first block in which a BatchNorm in training mode runs behind a layer.
 
     Examples
     --------
@@ -158,7 +172,8 @@ def tied(model: nn.Module, ids: Any) -> Iterator[None]:
     for layer in layers:
         layer.ids = ids
     try:
-        yield
+        with warn_of_norms(model, layers):
+            yield
     finally:
         for layer, old in zip(layers, before, strict=True):
             layer.ids = old
@@ -182,6 +197,18 @@ def memory_mode(model: nn.Module, memory: Memory) -> Iterator[None]:
             layer.memory = old
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Run in ``eval()``, then give every module the mode it had; some may be frozen."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
 def refuse_data_parallel(model: nn.Module) -> None:
     """Raise where ids would reach the wrong replica."""
     if any(isinstance(module, nn.DataParallel) for module in model.modules()):
@@ -189,17 +216,10 @@ def refuse_data_parallel(model: nn.Module) -> None:
         raise InputError("model", "nn.DataParallel", allowed)
 
 
-def unit_count(module: nn.Module) -> int | None:
-    """Return the number of output units of a standard module, None if it can't be known."""
-    for attribute in ("out_features", "out_channels", "num_features", "num_channels"):
-        if isinstance(count := getattr(module, attribute, None), int):
-            return count
-    if isinstance(module, nn.LayerNorm):
-        return module.normalized_shape[-1]
-    if isinstance(module, nn.Sequential) and len(module):
-        # Activations and pooling keep the units of what stands before them.
-        return next((c for m in reversed(module) if (c := unit_count(m)) is not None), None)
-    return None
+def attachments(module: nn.Module) -> dict[int, Attachment]:
+    """Return the layers attached to `module` itself, by the id of their hook."""
+    hooks = module._forward_hooks.items()
+    return {hook_id: hook for hook_id, hook in hooks if isinstance(hook, Attachment)}
 
 
 def _layer_for(
@@ -208,23 +228,33 @@ def _layer_for(
     if isinstance(options, FairDropout):
         return options
     options = dict(options)
-    extra = options.pop("expand", 0)
-    width = options.pop("num_features", None)
     for option in options:
-        one_of(f"option for {name!r}", option, [*_OPTIONS, "num_features", "expand"])
-    if extra:
-        if "p_gen" in options or width is not None:
+        one_of(f"option for {name!r}", option, _OPTIONS)
+    if extra := options.pop("expand", 0):
+        if "p_gen" in options or "num_features" in options:
             found = "p_gen or num_features beside expand"
             raise InputError(f"options for {name!r}", found, "neither: old units generalise")
-        kept = expand_units(model, name, extra)
-        return FairDropout(kept + extra, kept / (kept + extra), key=name, **options)
-    if width is None:
-        width = unit_count(model.get_submodule(name))
-    if width is None:
+        kept = plan_expansion(model, name, extra)
+        options = {"rescale": "none", "num_features": kept + extra, **options}
+        options["p_gen"] = kept / (kept + extra)
+    width, axis = _units_of(model.get_submodule(name))
+    options = {"num_features": width, "feature_dim": axis, **options}
+    if options["num_features"] is None:
         raise InputError(f"module {name!r}", "unknown width", "num_features=… in its options")
-    return FairDropout(width, key=name, **options)
+    return FairDropout(key=name, **options)
 
 
-def _attachments(module: nn.Module) -> dict[int, Attachment]:
-    hooks = module._forward_hooks.items()
-    return {hook_id: hook for hook_id, hook in hooks if isinstance(hook, Attachment)}
+def _units_of(module: nn.Module) -> tuple[int | None, int]:
+    """Return how many units the output of a standard module has, and their axis."""
+    if isinstance(module, nn.Linear):
+        return module.out_features, -1
+    if isinstance(shape := getattr(module, "normalized_shape", None), tuple):
+        return shape[-1], -1  # LayerNorm, RMSNorm
+    for attribute in ("out_features", "out_channels", "num_features", "num_channels"):
+        if isinstance(count := getattr(module, attribute, None), int):
+            return count, 1
+    if isinstance(module, nn.Sequential):
+        # Activations and pooling keep the units of what stands before them.
+        found = (_units_of(m) for m in reversed(module))
+        return next((units for units in found if units[0] is not None), (None, 1))
+    return None, 1

@@ -6,17 +6,16 @@ decision threshold. They are re-estimated here with the memory off.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from surefoot.ground.errors import InputError
-from surefoot.groups.attachment import fair_layers, memory_mode
-from surefoot.groups.graph import BATCH_NORMS
-
-_NORMS = (*BATCH_NORMS, nn.modules.batchnorm._BatchNorm)
+from surefoot.groups.attachment import evaluating, fair_layers, memory_mode
+from surefoot.groups.examples import ID_KEY
+from surefoot.groups.norms import watch_norms
 
 
 def recalibrate_batchnorm(
@@ -39,7 +38,7 @@ def recalibrate_batchnorm(
         Training inputs, without augmentation if possible. One pass for each norm.
     forward : callable ``(model, batch)``, optional
         How to run a batch; by default ``model(batch)`` with the first element of a tuple, or with
-        the entries of a dictionary as keywords.
+        the entries of a dictionary as keywords. Ids from an `IndexedDataset` are left out.
 
     Returns
     -------
@@ -47,60 +46,26 @@ def recalibrate_batchnorm(
         Names of the norms that were re-estimated, in order of execution.
     """
     run = _run if forward is None else forward
-    if not fair_layers(model):
+    layers = fair_layers(model)
+    if not layers:
         raise InputError("model", type(model).__name__, "one with a FairDropout layer")
     if iter(batches) is batches:
-        raise InputError(
-            "batches", "an iterator", "something that can be run again: list, DataLoader"
-        )
+        allowed = "something that can be run again: list, DataLoader"
+        raise InputError("batches", "an iterator", allowed)
     first = next(iter(batches), None)
     if first is None:
         raise InputError("batches", "nothing", "at least one batch")
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad(), memory_mode(model, "drop"):
-            names = downstream_norms(model, lambda: run(model, first))
-            for name in names:
-                _re_estimate(model.get_submodule(name), lambda: [run(model, b) for b in batches])
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    return names
 
+    def run_all() -> None:
+        for batch in batches:
+            run(model, batch)
 
-def downstream_norms(model: nn.Module, run: Callable[[], object]) -> list[str]:
-    """Return the BatchNorms that execute after the first FairDropout layer during ``run()``.
-
-    Order of execution stands for dataflow: in a network with parallel branches a norm of another
-    branch may be included, which is harmless.
-    """
-    order: list[str] = []
-    seen_layer = False
-
-    def enter(name: str) -> Callable[..., None]:
-        def hook(*_: object) -> None:
-            if seen_layer and name not in order:
-                order.append(name)
-
-        return hook
-
-    def mark(*_: object) -> None:
-        nonlocal seen_layer
-        seen_layer = True
-
-    hooks = [layer.register_forward_hook(mark) for layer in fair_layers(model)]
-    hooks += [
-        module.register_forward_pre_hook(enter(name))
-        for name, module in model.named_modules()
-        if isinstance(module, _NORMS) and module.track_running_stats
-    ]
-    try:
-        run()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return order
+    with torch.no_grad(), evaluating(model), memory_mode(model, "drop"):
+        with watch_norms(model, layers) as behind:
+            run(model, first)
+        for norm in behind.values():
+            _re_estimate(norm, run_all)
+    return list(behind)
 
 
 def _re_estimate(norm: Any, run: Callable[[], object]) -> None:
@@ -133,6 +98,17 @@ def _re_estimate(norm: Any, run: Callable[[], object]) -> None:
 
 
 def _run(model: nn.Module, batch: Any) -> object:
-    if isinstance(batch, dict):
-        return model(**batch)
+    if _is_indexed(batch):
+        batch = batch[1]
+    if isinstance(batch, Mapping):
+        return model(**{name: value for name, value in batch.items() if name != ID_KEY})
     return model(batch[0] if isinstance(batch, list | tuple) else batch)
+
+
+def _is_indexed(batch: Any) -> bool:
+    """Return whether `batch` is (ids, (x, …)), as an `IndexedDataset` yields it."""
+    if not isinstance(batch, list | tuple) or len(batch) != 2:
+        return False
+    first, second = batch
+    ids = isinstance(first, Tensor) and first.ndim == 1 and first.dtype == torch.int64
+    return ids and isinstance(second, list | tuple)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -16,7 +18,7 @@ from surefoot.groups.attachment import attach, fair_layers
 from surefoot.groups.batchnorm import recalibrate_batchnorm
 from surefoot.groups.estimator import GroupClassifier, Masks
 from surefoot.groups.layer import Allocation, Rescale
-from surefoot.groups.objectives import WeightedCrossEntropy, balanced_weights
+from surefoot.groups.objectives import WeightedCrossEntropy
 from surefoot.groups.placement import suggest_placements
 from surefoot.groups.preparation import Part
 from surefoot.groups.training import logits_of
@@ -43,8 +45,8 @@ class FairDropoutClassifier(GroupClassifier):
         Module behind which the layer is attached. "auto": the first hidden activation of the
         default network, else the first of `suggest_placements`. A network that already contains
         FairDropout layers is left as it is.
-    class_weight : {None, "balanced"}
-        Combine with the class-balanced loss.
+    class_weight : dict, "balanced" or None
+        As in scikit-learn; "balanced" combines FairDropout with the class-balanced loss.
     masks : {"tied", "redrawn"}
         "redrawn" is a control: every example has a new mask at every step, all else equal.
     **common
@@ -54,10 +56,10 @@ class FairDropoutClassifier(GroupClassifier):
     ----------
     placement_ : str or None
     memory_scores_ : ndarray of shape (n_train,)
-        Loss with the example's own memory on, minus loss with memory dropped. Where the method
-        works, high values mark training examples that the shared memory block gets wrong: it has
-        become the carrier of the shortcut. Read the sign before you use it: early convolutional
-        layers showed the opposite.
+        Loss with the example's own memory on, minus loss with memory dropped. Low values: the
+        example is right only thanks to its memory. High values: the memory, shared in random
+        halves, gets it wrong. Either end can mark a minority without labels; which one depends on
+        the data and the layer, so look at a few rows before you rely on it.
     recalibrated_ : list of str
         BatchNorms re-estimated after training.
 
@@ -79,19 +81,16 @@ class FairDropoutClassifier(GroupClassifier):
     allocation: Allocation = "fixed"
     rescale: Rescale = "active"
     placement: str = "auto"
-    class_weight: Literal["balanced"] | None = None
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None = None
     masks: Masks = "tied"
 
     def _fit_network(self, training: Part, validation: Part, seed: int) -> nn.Module:
         one_of("masks", self.masks, ("tied", "redrawn"))
-        if self.class_weight is not None:
-            one_of("class_weight", self.class_weight, ("balanced",))
         network = self._new_network(seed)
         self._place(network, training, seed)
-        weights = training.weights
-        if self.class_weight == "balanced":
-            balance = balanced_weights(training.y)
-            weights = balance if weights is None else balance * weights
+        weights = compute_sample_weight(self.class_weight, self.classes_[training.y])
+        if training.weights is not None:
+            weights = weights * training.weights
         objective = WeightedCrossEntropy(weights)
         self._train(network, objective, training, validation, seed, masks=self.masks)
         self.recalibrated_ = self._recalibrate(network, training)
@@ -121,7 +120,7 @@ class FairDropoutClassifier(GroupClassifier):
             "seed": seed,
         }
         highest = int(training.ids.max())
-        if highest < _TABLE_IDS:  # the same masks from a table: faster
+        if self.masks == "tied" and highest < _TABLE_IDS:  # the same masks, looked up: faster
             options["n_examples"] = highest + 1
         attach(network, {name: options})
 

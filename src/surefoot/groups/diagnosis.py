@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _SHARED = (
     "network", "hidden", "learning_rate", "epochs", "batch_size", "momentum", "weight_decay",
-    "optimizer", "max_grad_norm", "selection", "threshold", "standardize", "checkpoint", "validation_fraction",
-    "device",
+    "optimizer", "max_grad_norm", "selection", "threshold", "standardize", "checkpoint",
+    "validation_fraction", "device",
 )  # fmt: skip
 
 

@@ -140,16 +140,9 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         -------
         self
         """
-        part = self._checked_part(X, y, groups, sample_weight, ids)
         seed = self._seed()
-        if X_val is None:
-            training, validation = preparation.split(part, self.validation_fraction, seed)
-        else:
-            training, validation = part, self._checked_validation(X_val, y_val, groups_val)
-        if len(training.y) == 0:
-            raise InputError("X", f"n_samples = {len(part.y)}", "at least two rows of some class")
-        if len(self.classes_) > 1:
-            preparation.require_cells(validation, len(self.classes_), None, "validation rows")
+        part = self._checked_part(X, y, groups, sample_weight, ids)
+        training, validation = self._training_and_validation(part, X_val, y_val, groups_val, seed)
         self._fit_standardization(training.X)
         self.history_: list[dict[str, float]] = []
         self.network_ = self._fit_network(training, validation, seed)
@@ -312,6 +305,19 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         if weights is not None:
             weights = _check_sample_weight(weights, X, ensure_non_negative=True)
         return Part(X, codes, group_codes, preparation.check_ids(ids, len(X)), weights)
+
+    def _training_and_validation(
+        self, part: Part, X_val: Any, y_val: Any, groups_val: Any, seed: int
+    ) -> tuple[Part, Part]:
+        if X_val is None:
+            training, validation = preparation.split(part, self.validation_fraction, seed)
+        else:
+            training, validation = part, self._checked_validation(X_val, y_val, groups_val)
+        if len(training.y) == 0:
+            raise InputError("X", f"n_samples = {len(part.y)}", "at least two rows of some class")
+        if len(self.classes_) > 1:
+            preparation.require_cells(validation, len(self.classes_), None, "validation rows")
+        return training, validation
 
     def _checked_validation(self, X: Any, y: Any, groups: Any) -> Part:
         if y is None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from typing import Any, cast
 
 from torch.utils.data import Dataset
 
 from surefoot.ground.errors import InputError
 
+ID_KEY = "example_id"
+
 
 class IndexedDataset(Dataset[tuple[int, Any]]):
     """A dataset that also yields the index of each item: ``(index, item)``.
 
     Dictionary items keep their form and gain the index under `key`, the convention of Hugging Face
-    collators.
+    collators. Wrap before you split or sub-sample, so that an example keeps its id whatever part of
+    the data is trained on.
 
     Parameters
     ----------
     dataset : map-style Dataset
     key : str, default "example_id"
+        Items that have this key already are refused.
 
     Examples
     --------
@@ -30,22 +34,24 @@ class IndexedDataset(Dataset[tuple[int, Any]]):
     {'text': 'a', 'example_id': 0}
     """
 
-    def __init__(self, dataset: Any, key: str = "example_id") -> None:
+    def __init__(self, dataset: Any, key: str = ID_KEY) -> None:
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-            found = type(dataset).__name__
-            raise InputError(
-                "dataset", found, "one with length and indices; for streams: stable_id"
-            )
+            allowed = "one with length and indices; for streams: stable_id"
+            raise InputError("dataset", type(dataset).__name__, allowed)
         self.dataset, self.key = dataset, key
 
     def __len__(self) -> int:
         return len(cast("Sized", self.dataset))
 
     def __getitem__(self, index: int) -> Any:
+        if index < 0:  # −1 means "no id"
+            index += len(self)
         item = self.dataset[index]
-        if isinstance(item, dict):
-            return item | {self.key: index}
-        return index, item
+        if not isinstance(item, Mapping):
+            return index, item
+        if self.key in item:
+            raise InputError(f"item {index}", f"its own {self.key!r}", "another key for the index")
+        return {**item, self.key: index}
 
 
 def stable_id(key: str | bytes) -> int:

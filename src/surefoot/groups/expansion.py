@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.ground.errors import InputError
-from surefoot.groups.graph import BATCH_NORMS, PRODUCERS, trace_units
+from surefoot.groups.graph import BATCH_NORMS, UnitGraph
 
 
 def expand_units(model: nn.Module, place: str, units: int) -> int:
     """Append `units` to the Linear or Conv that makes the activation at `place`, in place.
 
-    The new rows of the producer are initialised as torch does, those of what consumes them with
-    zeros: the network computes the same function as before until it is trained further. BatchNorms
-    on the way grow too. Hand the parameters to the optimizer after this call.
+    The new rows of the producer are initialised as torch does, the new columns of what consumes
+    them are zero: the network computes the same function as before until it is trained further.
+    BatchNorms on the way grow too. Hand the parameters to the optimizer after this call.
 
     Parameters
     ----------
@@ -31,40 +31,47 @@ def expand_units(model: nn.Module, place: str, units: int) -> int:
     -------
     int
         The number of units there were before: the first ones, still in their places.
-    """
-    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-        raise InputError("expand", units, "a positive number of units")
-    path = trace_units(model, place)
-    producer: Any = model.get_submodule(path.producer)
-    consumers = [model.get_submodule(name) for name in path.consumers]
-    for module in (producer, *consumers):
-        if isinstance(module, PRODUCERS) and getattr(module, "groups", 1) != 1:
-            raise InputError("expand", "a grouped convolution", "groups = 1")
-    if not consumers:
-        raise InputError(
-            f"module {place!r}", "its units leave the model", "units that are consumed"
-        )
 
-    before = int(producer.weight.shape[0])
+    Raises
+    ------
+    InputError
+        If the units meet something that mixes them (a residual sum, a LayerNorm), or are the output
+        of the model. The model is then as it was.
+    """
+    before = plan_expansion(model, place, units)
+    graph = UnitGraph(model)
+    route = graph.route_from(place)
+    producer = graph.module(route.producer)
     fresh = _fresh_like(producer, units)
     producer.weight = _appended(producer.weight, fresh.weight, axis=0)
     if producer.bias is not None:
         producer.bias = _appended(producer.bias, fresh.bias, axis=0)
     _set_width(producer, "out", before + units)
 
-    for name in path.between:
-        module = dict(model.named_modules()).get(name)
+    for module in {id(module): module for module in map(graph.module, route.passed)}.values():
         if isinstance(module, BATCH_NORMS):
             _expand_batch_norm(module, units)
-    for consumer in consumers:
+        elif isinstance(module, nn.PReLU) and module.num_parameters > 1:
+            initial = module.weight.new_full((units,), 0.25)  # torch's own
+            module.weight = _appended(module.weight, initial, axis=0)
+            module.num_parameters += units
+    for branch in route.branches:
         # Flattening gives a unit one input per position; appended units come last either way.
-        positions = int(consumer.weight.shape[1]) // before
+        consumer = graph.module(branch.consumer)
+        inputs = int(consumer.weight.shape[1])
         shape = list(consumer.weight.shape)
-        shape[1] = units * positions
-        columns = consumer.weight.new_zeros(shape)
-        consumer.weight = _appended(consumer.weight, columns, axis=1)
-        _set_width(consumer, "in", int(consumer.weight.shape[1]))
+        shape[1] = units * (inputs // before)
+        consumer.weight = _appended(consumer.weight, consumer.weight.new_zeros(shape), axis=1)
+        _set_width(consumer, "in", inputs + shape[1])
     return before
+
+
+def plan_expansion(model: nn.Module, place: str, units: int) -> int:
+    """Return the number of units at `place`, or say why `units` can't be appended to them."""
+    if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+        raise InputError("expand", units, "a positive number of units")
+    graph = UnitGraph(model)
+    return int(graph.module(graph.route_from(place).producer).weight.shape[0])
 
 
 def _fresh_like(producer: Any, units: int) -> Any:

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import copy
+import operator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from surefoot.ground.errors import InputError
-from surefoot.groups.attachment import Attachment, detach
-from surefoot.groups.graph import BATCH_NORMS, trace_units
+from surefoot.groups.attachment import attachments, detach, fair_layers
+from surefoot.groups.graph import (
+    AVERAGE_POOLS,
+    BATCH_NORMS,
+    FLATTENS,
+    HOMOGENEOUS,
+    MEANS,
+    POOLING_FUNCTIONS,
+    POOLS,
+    Branch,
+    UnitGraph,
+)
 from surefoot.groups.layer import FairDropout
 
-
-class Scale(nn.Module):
-    """Multiply by the constant s of a folded FairDropout."""
-
-    def __init__(self, factor: float) -> None:
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return s · x."""
-        return x * self.factor
-
-    def extra_repr(self) -> str:
-        """Show s in ``print(model)``."""
-        return f"{self.factor:g}"
+_NO_PADDING = (0, (0,), (0, 0), (0, 0, 0), "valid")
 
 
-def fold(model: nn.Module) -> nn.Module:
+def fold(model: nn.Module) -> fx.GraphModule:
     """Return a smaller copy of `model` that computes what it computes in ``eval()``.
 
     The memorising units are removed from the module that makes them, from BatchNorms on the way and
     from the modules that take them in: with p_gen = 0.2 the next layer has a fifth of its inputs.
-    The copy holds only standard modules (and one constant factor) and is in eval mode.
+    The scale s goes into the weights of the next layer or BatchNorm; where an activation such as
+    GELU forbids that, one multiplication stays. What is left are modules of torch.nn under their
+    old names, in eval mode, for `torch.export`, `torch.jit.trace` or further training.
 
     Parameters
     ----------
@@ -45,125 +44,171 @@ def fold(model: nn.Module) -> nn.Module:
     Raises
     ------
     InputError
-        If units can't be removed exactly: they meet a residual sum, a LayerNorm or, behind the
-        layer, a BatchNorm in front of a padded convolution; or memory is not "drop".
+        If units can't be removed exactly: they meet a residual sum or a LayerNorm, are the output
+        of the model, or meet, behind the layer, a BatchNorm in front of a padded convolution; or
+        memory is not "drop".
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> model = nn.Sequential(nn.Linear(4, 10), nn.ReLU(), FairDropout(10), nn.Linear(10, 2))
+    >>> fold(model).get_submodule("3")
+    Linear(in_features=2, out_features=2, bias=True)
     """
-    folded = copy.deepcopy(model).eval()
-    places = _places(folded)
-    if not places:
+    if not fair_layers(model):
         raise InputError("model", type(model).__name__, "one with a FairDropout layer")
-    for place, layer in places:
-        if layer.memory != "drop":
-            raise InputError(f"memory of {place!r}", layer.memory, "'drop', as inference uses it")
-        if layer.num_memorizing:
-            _remove_memory(folded, place, layer)
-    _replace_layers(folded)
-    return folded
+    folded = copy.deepcopy(model).eval()
+    attached = {
+        name: hook.layer
+        for name, module in folded.named_modules()
+        for hook in attachments(module).values()
+    }
+    units = UnitGraph(folded, attached)
+    calls = [node for node in units.graph.nodes if isinstance(units.module(node), FairDropout)]
+    for call in calls:
+        if units.module(call).memory != "drop":
+            found = units.module(call).memory
+            raise InputError(f"memory of {call.target}", found, "'drop', as inference uses it")
+    # Identities first: they may stand on the way of other layers' units.
+    for call in sorted(calls, key=lambda call: units.module(call).num_memorizing > 0):
+        factor = _remove_memory(units, call) if units.module(call).num_memorizing else 1.0
+        _replace(units.graph, call, factor)
+    detach(folded)
+    units.graph.eliminate_dead_code()
+    return fx.GraphModule(folded, units.graph, type(model).__name__)
 
 
-def _places(model: nn.Module) -> list[tuple[str, FairDropout]]:
-    places: list[tuple[str, FairDropout]] = []
-    for name, module in model.named_modules():
-        if isinstance(module, FairDropout):
-            places.append((name, module))
-        hooks = module._forward_hooks.values()
-        places += [(name, hook.layer) for hook in hooks if isinstance(hook, Attachment)]
-    return places
-
-
-def _remove_memory(model: nn.Module, place: str, layer: FairDropout) -> None:
-    path = trace_units(model, place)
-    modules: dict[str, Any] = dict(model.named_modules())
-    producer = modules[path.producer]
+def _remove_memory(units: UnitGraph, call: fx.Node) -> float:
+    """Delete the memorising units at `call`; return the factor that is left to be applied there."""
+    layer: FairDropout = units.module(call)
+    place = str(call.target)
+    route = units.route(call, place)
+    producer = units.module(route.producer)
     kept, width = layer.num_generalizing, layer.num_features
-    if int(producer.weight.shape[0]) != width:
-        found = f"{producer.weight.shape[0]} units made by {path.producer!r}"
-        raise InputError(f"module {place!r}", found, f"{width}, as its FairDropout has")
-    for name in (path.producer, *path.consumers):
-        if getattr(modules[name], "groups", 1) != 1:
-            raise InputError(f"module {name!r}", "a grouped convolution", "groups = 1")
+    axes = (1, -1) if isinstance(producer, nn.Linear) else (1,)
+    if producer.weight.shape[0] != width or layer.feature_dim not in axes:
+        found = f"{width} units along axis {layer.feature_dim}"
+        made = f"the {len(producer.weight)} that {route.producer.target!r} makes along axis 1"
+        raise InputError(place, found, made)
 
-    # What a dropped unit still sends on: zero, unless a BatchNorm behind the layer shifts it.
-    behind = (
-        path.between[path.between.index(place) + 1 :] if place in path.between else path.between
-    )
-    constant = torch.zeros(width - kept, dtype=producer.weight.dtype)
-    for name in behind:
-        if isinstance(modules.get(name), BATCH_NORMS):
-            constant = _through_batch_norm(modules[name], constant, kept)
-        elif constant.any():
-            constant = _through(modules.get(name), name, constant)
-    for name in path.consumers:
-        _shrink_consumer(modules[name], name, kept, width, constant)
-    for name in path.between:
-        if isinstance(modules.get(name), BATCH_NORMS):
-            _shrink_batch_norm(modules[name], kept)
-    producer.weight = nn.Parameter(producer.weight.detach()[:kept].clone())
+    constants = [_constant(units, branch, kept, width) for branch in route.branches]
+    absorbers = [_absorber(units, branch) for branch in route.branches]
+    factor = layer.scale
+    if None not in absorbers:
+        for module in dict.fromkeys(units.module(node) for node in absorbers if node):
+            _multiply(module, factor)
+        factor = 1.0
+    for branch, constant in zip(route.branches, constants, strict=True):
+        _shrink_consumer(units.module(branch.consumer), kept, width, constant)
+    for module in dict.fromkeys(map(units.module, route.passed)):
+        _shrink_passed(module, kept)
+    producer.weight = _part(producer.weight, slice(kept))
     if producer.bias is not None:
-        producer.bias = nn.Parameter(producer.bias.detach()[:kept].clone())
+        producer.bias = _part(producer.bias, slice(kept))
     setattr(producer, "out_features" if isinstance(producer, nn.Linear) else "out_channels", kept)
+    return factor
 
 
-def _through_batch_norm(norm: Any, constant: Tensor, kept: int) -> Tensor:
-    if norm.running_mean is None:
-        raise InputError("BatchNorm behind FairDropout", "no running statistics", "tracked ones")
-    factor = (norm.running_var[kept:] + norm.eps).rsqrt()
-    value = (constant - norm.running_mean[kept:]) * factor
-    if norm.affine:
-        value = value * norm.weight.detach()[kept:] + norm.bias.detach()[kept:]
-    return value
+def _absorber(units: UnitGraph, branch: Branch) -> fx.Node | None:
+    """Return the first node of `branch` whose weights can take a factor on its input."""
+    for step in branch.steps:
+        kind = units.kind(step)
+        if kind in BATCH_NORMS:
+            return step if units.module(step).affine else None
+        if kind not in (*HOMOGENEOUS, *POOLS, *FLATTENS, *MEANS):
+            return None
+    return branch.consumer
 
 
-def _through(module: nn.Module | None, name: str, constant: Tensor) -> Tensor:
-    pooling = module is not None and "Pool" in type(module).__name__
-    padded = pooling and getattr(module, "padding", 0) not in (0, (0, 0))
-    if module is None or padded:
-        allowed = "torch.nn modules without padding"
-        raise InputError("fold", f"{name} behind a shifting BatchNorm", allowed)
-    shifted = constant if pooling or isinstance(module, nn.Flatten) else module(constant[None])[0]
-    return shifted.detach()
+@torch.no_grad()
+def _multiply(module: Any, scale: float) -> None:
+    module.weight *= scale
+    if type(module) in BATCH_NORMS:
+        module.running_mean.div_(scale)
 
 
-def _shrink_consumer(consumer: Any, name: str, kept: int, width: int, constant: Tensor) -> None:
-    weight = consumer.weight.detach()
-    positions = weight.shape[1] // width
-    removed = weight[:, kept * positions :]
+@torch.no_grad()
+def _constant(units: UnitGraph, branch: Branch, kept: int, width: int) -> Tensor:
+    """Return what each dropped unit brings to the consumer: zero, unless something shifts it."""
+    constant = units.module(branch.consumer).weight.new_zeros(width - kept)
+    for step in branch.steps:
+        kind, module = units.kind(step), units.module(step)
+        if kind in BATCH_NORMS:
+            if module.running_mean is None:
+                raise InputError(f"BatchNorm {step.target!r}", "no running statistics", "some")
+            constant = nn.functional.batch_norm(
+                constant[None],
+                module.running_mean[kept:],
+                module.running_var[kept:],
+                module.weight[kept:] if module.affine else None,
+                module.bias[kept:] if module.affine else None,
+                eps=module.eps,
+            )[0]
+        elif kind in POOLS:
+            padded = kind in AVERAGE_POOLS and module.padding not in _NO_PADDING
+            if constant.any() and (padded or kind in POOLING_FUNCTIONS):
+                found = f"{units.describe(step)} behind a BatchNorm that shifts dropped units"
+                raise InputError("fold", found, "torch.nn pooling without padding there")
+        elif kind is nn.PReLU:
+            slope = module.weight[kept:] if module.num_parameters > 1 else module.weight
+            constant = constant.where(constant > 0, slope * constant)
+        elif kind not in (*FLATTENS, *MEANS):
+            constant = _call(step, module, constant)
+    return constant
+
+
+def _call(step: fx.Node, module: Any, constant: Tensor) -> Tensor:
+    """Run an activation on a value per unit."""
+    if module is not None:
+        return module(constant.clone())  # it may work in place
+    args = fx.node.map_arg(step.args, lambda _: constant.clone())
+    kwargs = fx.node.map_arg(step.kwargs, lambda _: constant.clone())
+    if isinstance(step.target, str):
+        return getattr(args[0], step.target)(*args[1:], **kwargs)
+    return step.target(*args, **kwargs)
+
+
+@torch.no_grad()
+def _shrink_consumer(consumer: Any, kept: int, width: int, constant: Tensor) -> None:
+    inputs = int(consumer.weight.shape[1])
+    positions = inputs // width
     if constant.any():
-        if getattr(consumer, "padding", 0) not in (0, (0,), (0, 0), (0, 0, 0)):
+        if getattr(consumer, "padding", 0) not in _NO_PADDING:
             found = "padding behind a BatchNorm that shifts dropped units"
-            raise InputError(
-                f"module {name!r}", found, "no padding there, or a place after the norm"
-            )
-        inputs = constant.repeat_interleave(positions)
-        shift = removed.flatten(2).sum(2) @ inputs if removed.ndim > 2 else removed @ inputs
-        bias = consumer.bias.detach() if consumer.bias is not None else torch.zeros_like(shift)
-        consumer.bias = nn.Parameter(bias + shift)
-    consumer.weight = nn.Parameter(weight[:, : kept * positions].clone())
-    kind = "in_features" if isinstance(consumer, nn.Linear) else "in_channels"
-    setattr(consumer, kind, kept * positions)
+            allowed = "no padding there, or FairDropout behind the norm"
+            raise InputError(f"fold into {type(consumer).__name__}", found, allowed)
+        removed = consumer.weight[:, kept * positions :].flatten(2).sum(-1)
+        shift = removed @ constant.repeat_interleave(positions)
+        bias = shift if consumer.bias is None else consumer.bias + shift
+        consumer.bias = nn.Parameter(bias)
+    consumer.weight = _part(consumer.weight, (slice(None), slice(kept * positions)))
+    side = "in_features" if isinstance(consumer, nn.Linear) else "in_channels"
+    setattr(consumer, side, kept * positions)
 
 
-def _shrink_batch_norm(norm: Any, kept: int) -> None:
-    if norm.affine:
-        norm.weight = nn.Parameter(norm.weight.detach()[:kept].clone())
-        norm.bias = nn.Parameter(norm.bias.detach()[:kept].clone())
-    if norm.running_mean is not None:
-        norm.running_mean = norm.running_mean[:kept].clone()
-        norm.running_var = norm.running_var[:kept].clone()
-    norm.num_features = kept
+def _shrink_passed(module: Any, kept: int) -> None:
+    if type(module) in BATCH_NORMS:
+        if module.affine:
+            module.weight = _part(module.weight, slice(kept))
+            module.bias = _part(module.bias, slice(kept))
+        if module.running_mean is not None:
+            module.running_mean = module.running_mean[:kept].clone()
+            module.running_var = module.running_var[:kept].clone()
+        module.num_features = kept
+    elif isinstance(module, nn.PReLU) and module.num_parameters > 1:
+        module.weight = _part(module.weight, slice(kept))
+        module.num_parameters = kept
 
 
-def _replace_layers(model: nn.Module) -> None:
-    """Put the constant s, where it is not 1, in the place of every FairDropout."""
-    replacements: list[tuple[str, nn.Module]] = []
-    for place, layer in _places(model):
-        module = model.get_submodule(place)
-        factor = Scale(layer.scale) if layer.scale != 1 else nn.Identity()
-        if isinstance(module, FairDropout):
-            replacements.append((place, factor))
-        elif layer.scale != 1:
-            replacements.append((place, nn.Sequential(module, factor)))
-    detach(model)
-    for place, module in replacements:
-        parent, _, child = place.rpartition(".")
-        setattr(model.get_submodule(parent), child, module)
+def _part(parameter: Tensor, index: Any) -> nn.Parameter:
+    return nn.Parameter(parameter.detach()[index].clone(), requires_grad=parameter.requires_grad)
+
+
+def _replace(graph: fx.Graph, node: fx.Node, factor: float) -> None:
+    """Take a FairDropout out of the graph, leaving ``x`` or ``x * factor`` in its place."""
+    value = node.all_input_nodes[0]
+    if factor != 1:
+        with graph.inserting_before(node):
+            value = graph.call_function(operator.mul, (value, factor))
+    node.replace_all_uses_with(value)
+    graph.erase_node(node)

@@ -9,11 +9,12 @@ from typing import Any
 
 from surefoot.ground.errors import InputError, need
 from surefoot.groups.attachment import tied
+from surefoot.groups.examples import ID_KEY
 
 _transformers = need("transformers", "groups,transformers")
 
 
-class TiedTrainer(_transformers.Trainer):  # type: ignore[misc, name-defined]
+class TiedTrainer(_transformers.Trainer):  # type: ignore[name-defined]
     """A Trainer whose training step runs inside ``tied(model, ids)``.
 
     The dataset yields dictionaries with an integer under ``example_id``: wrap it in
@@ -21,7 +22,7 @@ class TiedTrainer(_transformers.Trainer):  # type: ignore[misc, name-defined]
     TrainingArguments, or the Trainer drops that column before it arrives.
     """
 
-    example_id_key = "example_id"
+    example_id_key = ID_KEY
 
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Run forward and backward with the ids announced."""

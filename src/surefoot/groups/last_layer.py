@@ -88,16 +88,9 @@ class LastLayerRetraining(ClassifierMixin, BaseEstimator):
         from surefoot.groups.rivals import ERMClassifier
 
         base = clone(self.estimator) if self.estimator is not None else ERMClassifier()
-        held_out_given = X_val is not None
-        checked = base._checked_part(X, y, groups, sample_weight, ids)
-        if held_out_given:
-            held_out = base._checked_validation(X_val, y_val, groups_val)
-            training = checked
-            names = base.group_names_
-        else:
-            fraction = base.validation_fraction
-            training, held_out = preparation.split(checked, fraction, base._seed())
-            names = base.group_names_
+        part = base._checked_part(X, y, groups, sample_weight, ids)
+        seed, names = base._seed(), base.group_names_
+        training, held_out = base._training_and_validation(part, X_val, y_val, groups_val, seed)
         classes = base.classes_
         base.fit(
             training.X,

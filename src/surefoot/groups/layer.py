@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.streams import subseed
 from surefoot.groups.masks import bernoulli_mask, fixed_mask, pack_bits, unpack_bits
-from surefoot.groups.recompute import Recomputation
+from surefoot.groups.recompute import Recomputation, running_backward
 
 Allocation = Literal["fixed", "bernoulli", "one"]
 Memory = Literal["drop", "keep", "own"]
@@ -43,6 +45,7 @@ class FairDropout(nn.Module):
     mode                      generalising units     memorising units
     ========================  =====================  ==============================
     ``train()``               z                      mᵢ · z
+    ``train()``, id −1        s · z                  0
     ``eval()``, drop          s · z                  0
     ``eval()``, keep          z                      z · (mean share that is on)
     ``eval()``, own           z                      mᵢ · z
@@ -63,7 +66,7 @@ class FairDropout(nn.Module):
         default here is our own, measured stronger.
     allocation : {"fixed", "bernoulli", "one"}
         Every example owns exactly max(1, round(p_mem·M)) units (the "fair" of the name), each unit
-        independently with probability p_mem, or exactly one unit.
+        independently with probability p_mem, or exactly one unit. None at all with p_mem = 0.
     memory : {"drop", "keep", "own"}
         What ``eval()`` does with the memorising block; see the table. "keep" and "own" diagnose.
     rescale : {"active", "reference", "none"}
@@ -71,8 +74,8 @@ class FairDropout(nn.Module):
         layer sees as many active units as in training. "reference": (p_gen + p_mem) / p_gen, as the
         code of Maini et al. does. "none": 1.
     n_examples : int, optional
-        Keep the masks of ids 0 … n_examples − 1 in a bit table (a buffer that is not saved) instead
-        of hashing at each forward: faster, n_examples·M/8 bytes, the very same masks.
+        Keep the masks of ids 0 … n_examples − 1 in a bit table (rebuilt, never saved) instead of
+        hashing at each forward: faster, n_examples·M/8 bytes, the very same masks.
     on_missing : {"raise", "drop"}
         A training forward without ids is an error, or is computed with the memory off.
     feature_dim : int, default 1
@@ -86,10 +89,11 @@ class FairDropout(nn.Module):
     Notes
     -----
     The ids come with the call, ``layer(x, example_ids)``, or from `surefoot.groups.tied`, which
-    announces them to every layer of a model. Id −1 marks an example without memory. Behind the layer
-    the statistics differ between training and inference, so a BatchNorm there must be frozen or
-    passed through `surefoot.groups.recalibrate_batchnorm`. Mixup and CutMix blend two examples in
-    one row, which has no single id: give such rows −1 or do not combine them.
+    announces them to every layer of a model. Id −1 marks an example without memory: its row is
+    computed as at inference. Behind the layer the statistics differ between training and inference,
+    so a BatchNorm there must be frozen or passed through `surefoot.groups.recalibrate_batchnorm`.
+    Mixup and CutMix blend two examples in one row, which has no single id: give such rows −1 or do
+    not combine them.
 
     References
     ----------
@@ -106,9 +110,6 @@ class FairDropout(nn.Module):
     >>> layer.eval()(x).sum(1)
     tensor([6., 6.])
     """
-
-    ids: Tensor | None
-    _table: Tensor | None
 
     def __init__(
         self,
@@ -134,17 +135,23 @@ class FairDropout(nn.Module):
         self.rescale = one_of("rescale", rescale, get_args(Rescale))
         self.on_missing = one_of("on_missing", on_missing, get_args(OnMissing))
         self.n_examples = None if n_examples is None else _positive("n_examples", n_examples)
-        if feature_dim == 0:
-            raise InputError("feature_dim", 0, "an axis of the units; axis 0 is the batch")
+        if isinstance(feature_dim, bool) or not isinstance(feature_dim, int) or feature_dim == 0:
+            allowed = "the axis of the units, an integer; axis 0 is the batch"
+            raise InputError("feature_dim", feature_dim, allowed)
         self.feature_dim = feature_dim
-        self.seed, self.key = seed, key
         self._hash_key = subseed(seed, "fairdropout", key)
+        self.seed, self.key = int(seed), key
 
-        self.num_generalizing = max(1, math.floor(p_gen * num_features + 1e-9))
-        self.num_memorizing = num_features - self.num_generalizing
-        self.ids = None  # announced by `tied`
+        self.num_generalizing = max(1, math.floor(self.p_gen * self.num_features + 1e-9))
+        self.num_memorizing = self.num_features - self.num_generalizing
+        if self.num_memorizing == 0 and self.p_gen < 1:
+            found = f"all {self.num_features} units at p_gen = {self.p_gen:g}"
+            raise InputError("generalising units", found, "fewer, or p_gen = 1 for no memory")
+        self.ids: Tensor | None = None  # announced by `tied`
+        self.norms_checked = False  # by `tied`: which BatchNorms run behind this layer
         self._recomputation = Recomputation()
-        self.register_buffer("_table", self._build_table(), persistent=False)
+        # No buffer: DistributedDataParallel would send it from rank 0 before every forward.
+        self._table = self._build_table()
 
     @property
     def mean_active(self) -> float:
@@ -168,10 +175,12 @@ class FairDropout(nn.Module):
 
     def mask(self, ids: Tensor) -> Tensor:
         """Return m, the memorising units of each example: (B,) int64 -> (B, M) bool."""
-        if self._table is not None:
-            mask = unpack_bits(self._table[ids.clamp(min=0)], self.num_memorizing)
-        else:
+        if self._table is None:
             mask = self._hashed_mask(ids)
+        else:
+            if self._table.device != ids.device:
+                self._table = self._table.to(ids.device)
+            mask = unpack_bits(self._table[ids.clamp(min=0)], self.num_memorizing)
         return mask & (ids != UNKNOWN)[:, None]
 
     def forward(self, x: Tensor, example_ids: Tensor | None = None) -> Tensor:
@@ -202,33 +211,34 @@ class FairDropout(nn.Module):
         ids = self._resolve_ids(x, example_ids)
         if ids is None:
             return self._blocks(x, self.scale, 0.0)
-        always_on = torch.ones(1, 1, dtype=torch.bool, device=x.device)
-        always_on = always_on.expand(len(ids), self.num_generalizing)
-        return torch.cat([always_on, self.mask(ids)], dim=1).to(x.dtype)
+        generalizing = x.new_ones(1, 1).where(ids[:, None] != UNKNOWN, self.scale)
+        generalizing = generalizing.expand(-1, self.num_generalizing)
+        return torch.cat([generalizing, self.mask(ids).to(x.dtype)], dim=1)
 
     def _resolve_ids(self, x: Tensor, example_ids: Tensor | None) -> Tensor | None:
+        eager = not torch.compiler.is_compiling()
         ids = self.ids if example_ids is None else example_ids
-        compiling = torch.compiler.is_compiling()
-        if ids is None and not compiling:
+        if example_ids is None and eager and running_backward():
+            # A checkpoint recomputes this forward; what is announced now may be the next batch.
             ids = self._recomputation.ids_of(x)
         if ids is None:
             if self.on_missing == "drop":
                 return None
             where = f"example ids of FairDropout {self.key!r}"
-            how = "layer(x, example_ids), or `with tied(model, ids):` around the training step"
+            how = "layer(x, example_ids), or `with tied(model, ids):` around the forward"
             raise InputError(where, None, how)
         ids = check_ids(ids, self.n_examples)
         if len(ids) != len(x):
             raise InputError("example ids", f"{len(ids)} ids", f"one for each of the {len(x)} rows")
         ids = ids.to(x.device, non_blocking=True)
-        if not compiling:
+        if eager:
             self._recomputation.remember(x, ids)
         return ids
 
     def _blocks(self, x: Tensor, generalizing: float, memorizing: float) -> Tensor:
-        units = torch.arange(self.num_features, device=x.device)
-        factors = torch.where(units < self.num_generalizing, generalizing, memorizing)
-        return factors.to(x.dtype)[None]
+        left = x.new_full((1, self.num_generalizing), generalizing)
+        right = x.new_full((1, self.num_memorizing), memorizing)
+        return torch.cat([left, right], dim=1)
 
     def _broadcast(self, factors: Tensor, x: Tensor) -> Tensor:
         shape = [1] * x.ndim
@@ -251,16 +261,20 @@ class FairDropout(nn.Module):
         return torch.cat([pack_bits(self._hashed_mask(ids)) for ids in chunks])
 
     def _check_input(self, x: Tensor) -> None:
-        if x.ndim < 2 or not -x.ndim <= self.feature_dim < x.ndim:
+        if x.ndim < 2 or not -x.ndim < self.feature_dim < x.ndim:
             allowed = f"a batch (B, …) with units along axis {self.feature_dim}"
             raise InputError("input of FairDropout", f"shape {tuple(x.shape)}", allowed)
+        if not x.is_floating_point():
+            raise InputError("input of FairDropout", f"dtype {x.dtype}", "floating point")
         if x.shape[self.feature_dim] != self.num_features:
             found = f"{x.shape[self.feature_dim]} units along axis {self.feature_dim}"
             raise InputError("input of FairDropout", found, f"num_features = {self.num_features}")
 
     def settings(self) -> dict[str, Any]:
-        """Return what decides the masks; a saved layer and the one it is loaded into must agree."""
-        names = ("num_features", "p_gen", "p_mem", "allocation", "rescale", "seed", "key")
+        """Return what decides the function; a saved layer and the one loaded into must agree."""
+        names = (
+            "num_features", "p_gen", "p_mem", "allocation", "rescale", "feature_dim", "seed", "key",
+        )  # fmt: skip
         return {"format": _STATE_FORMAT} | {name: getattr(self, name) for name in names}
 
     def get_extra_state(self) -> Tensor:
@@ -277,6 +291,10 @@ class FairDropout(nn.Module):
             found = ", ".join(f"{name} = {saved.get(name)!r}" for name in differing)
             allowed = ", ".join(f"{name} = {here[name]!r}" for name in differing)
             raise InputError(f"saved FairDropout {self.key!r}", found, allowed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has been told no ids and has seen no forward.
+        return self.__dict__ | {"ids": None, "_recomputation": Recomputation()}
 
     def extra_repr(self) -> str:
         """Describe the split in ``print(model)``."""
@@ -297,31 +315,35 @@ def check_ids(ids: Any, n_examples: int | None = None) -> Tensor:
         Ids must be below it, where masks come from a table.
     """
     if not isinstance(ids, Tensor):
-        ids = torch.as_tensor(ids)
+        try:
+            ids = torch.from_numpy(np.array(ids))  # a copy: the array may be read-only
+        except (TypeError, ValueError) as error:
+            raise InputError("example ids", ids, "integers, an id for each row") from error
     if ids.dtype == torch.bool or ids.is_floating_point() or ids.is_complex():
         raise InputError("example ids", f"dtype {ids.dtype}", "integers")
     if ids.ndim != 1:
         raise InputError("example ids", f"shape {tuple(ids.shape)}", "one axis, an id for each row")
-    ids = ids.long()
+    lowest = UNKNOWN if ids.dtype.is_signed else 0  # 2^64 − 1 must not wrap to −1
     highest = 2**63 - 1 if n_examples is None else n_examples - 1
     allowed = f"−1 (no memory) or 0 … {highest}"
-    if torch.compiler.is_compiling() or ids.device.type != "cpu":
+    ids = ids.long()
+    if torch.compiler.is_compiling() or ids.is_cuda:
         # Reading a value would break the graph or wait for the device.
-        torch._assert_async(((ids >= UNKNOWN) & (ids <= highest)).all(), f"example ids: {allowed}")
-    elif len(ids) and not UNKNOWN <= int(ids.min()) <= int(ids.max()) <= highest:
-        outside = ids[(ids < UNKNOWN) | (ids > highest)][0]
-        raise InputError("example ids", int(outside), allowed)
+        torch._assert_async(((ids >= lowest) & (ids <= highest)).all(), f"example ids: {allowed}")
+    elif len(ids) and not lowest <= int(ids.min()) <= int(ids.max()) <= highest:
+        outside = int(ids[(ids < lowest) | (ids > highest)][0])
+        raise InputError("example ids", outside if lowest else outside % 2**64, allowed)
     return ids
 
 
 def _share(where: str, value: float, interval: str) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not number or not 0 <= value <= 1 or (value == 0 and interval.startswith("(")):
         raise InputError(where, value, f"a number in {interval}")
     return float(value)
 
 
 def _positive(where: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise InputError(where, value, "a positive integer")
-    return value
+    return int(value)

@@ -5,16 +5,18 @@ Imports Lightning; nothing else in Surefoot imports this module.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from surefoot.ground.errors import InputError, need
 from surefoot.groups.attachment import tied
+from surefoot.groups.examples import ID_KEY
 
 _lightning = need("lightning.pytorch", "groups,lightning")
 
 
-class TiedCallback(_lightning.Callback):  # type: ignore[misc, name-defined]
+class TiedCallback(_lightning.Callback):  # type: ignore[name-defined]
     """Announce the ids of the batch from the start of the training step to its end.
 
     Use it with a DataLoader over `surefoot.groups.IndexedDataset`: batches are ``(ids, batch)``
@@ -33,37 +35,31 @@ class TiedCallback(_lightning.Callback):  # type: ignore[misc, name-defined]
         trainer.fit(module, DataLoader(IndexedDataset(dataset), shuffle=True))
     """
 
-    def __init__(self, key: str = "example_id") -> None:
+    def __init__(self, key: str = ID_KEY) -> None:
         self.key = key
-        self._context: AbstractContextManager[None] | None = None
+        self._announced = ExitStack()
 
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
         """Announce the ids."""
-        self._context = tied(pl_module, _ids_of(batch, self.key))
-        self._context.__enter__()
+        self._announced.enter_context(tied(pl_module, _ids_of(batch, self.key)))
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Forget them."""
-        self._leave()
+        self._announced.close()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Forget them after a failed step too."""
-        self._leave()
-
-    def _leave(self) -> None:
-        if self._context is not None:
-            self._context.__exit__(None, None, None)
-            self._context = None
+        self._announced.close()
 
 
 def _ids_of(batch: Any, key: str) -> Any:
-    if isinstance(batch, dict) and key in batch:
+    if isinstance(batch, Mapping) and key in batch:
         return batch[key]
-    if isinstance(batch, list | tuple) and batch:
+    if isinstance(batch, list | tuple) and len(batch) == 2:
         return batch[0]
     found = f"batch of type {type(batch).__name__}"
     raise InputError("batch", found, f"(ids, …) or a dictionary with {key!r}; see IndexedDataset")

@@ -20,9 +20,9 @@ _MIX_2 = 0x94D049BB133111EB - 2**64
 
 def bernoulli_mask(ids: Tensor, units: int, probability: float, key: int) -> Tensor:
     """Each unit is on with `probability`, independently. (B,) int64 -> (B, units) bool."""
-    if probability >= 1.0:  # the threshold below would not fit a signed 32-bit number
-        return torch.ones(len(ids), units, dtype=torch.bool, device=ids.device)
     threshold = round(probability * 2**32) - 2**31
+    if threshold == 2**31:  # does not fit a signed 32-bit number
+        return torch.ones(len(ids), units, dtype=torch.bool, device=ids.device)
     return _lanes(ids, units, key) < threshold
 
 

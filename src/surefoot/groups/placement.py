@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.ground.errors import InputError
-from surefoot.groups.batchnorm import _NORMS
+from surefoot.groups.attachment import evaluating
 from surefoot.groups.layer import FairDropout
+from surefoot.groups.norms import BatchNorm, keeps_statistics
 
-_CHANNELS_FIRST = (nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d, nn.AvgPool1d)
 MIN_GENERALIZING = 16  # with 4 kept channels every run of the prototype failed
+_UNITS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Embedding, nn.MultiheadAttention)
+_UNITS_FIRST = (nn.Conv1d, nn.Conv2d, nn.Conv3d, BatchNorm, nn.GroupNorm)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Placement:
     advice : str
         "good", or the reason for caution.
     tokens : bool
-        The units are along the last axis: (B, T, H).
+        The units are along the last axis: (B, T, H). Attach with ``feature_dim=-1``.
     """
 
     name: str
@@ -47,12 +50,21 @@ class Placement:
     tokens: bool = False
 
 
+@dataclass(frozen=True)
+class _Call:
+    name: str
+    module: nn.Module
+    output: Tensor
+    tokens: bool
+
+
 def suggest_placements(model: nn.Module, sample: Any, *, p_gen: float = 0.2) -> list[Placement]:
     """List the modules of `model` behind which FairDropout can be attached, best first.
 
     Good places stand after the last BatchNorm and keep enough generalising units; among them the
-    order of execution decides, as earlier hidden layers measured better than the last. A place that
-    executes more than once in a forward, or is the output itself, is left out.
+    order of execution decides, as earlier hidden layers measured better than the last. A place is
+    left out if it executes more than once in a forward, is the output itself, or has no row for
+    each example.
 
     Parameters
     ----------
@@ -65,44 +77,56 @@ def suggest_placements(model: nn.Module, sample: Any, *, p_gen: float = 0.2) -> 
     -------
     list of Placement
     """
-    executed: list[tuple[str, nn.Module, Tensor]] = []
+    calls, final = _execute(model, sample)
+    if not calls:
+        raise InputError("model", type(model).__name__, "one with submodules that return tensors")
+    rows = next((len(tensor) for tensor in _tensors(sample)), None)
+    outputs = [calls[-1].output, *_tensors(final)]
+    names = [call.name for call in calls]
+    result = []
+    for position, call in enumerate(calls):
+        output, width = call.output, call.output.shape[-1 if call.tokens else 1]
+        if (
+            names.count(call.name) > 1
+            or any(output is other for other in outputs)
+            or len(output) != rows
+            or width < 2
+            or isinstance(call.module, nn.Flatten | FairDropout)
+        ):
+            continue
+        later = calls[position + 1 :]
+        norms = tuple(dict.fromkeys(c.name for c in later if keeps_statistics(c.module)))
+        kept = FairDropout(width, p_gen).num_generalizing
+        mask_bytes = rows * width * output.element_size()
+        advice = _advice(kept, norms)
+        result.append(Placement(call.name, width, kept, norms, mask_bytes, advice, call.tokens))
+    return sorted(result, key=lambda place: (bool(place.batchnorms_behind), place.advice != "good"))
+
+
+def _execute(model: nn.Module, sample: Any) -> tuple[list[_Call], Any]:
+    """Return the calls of modules that put out units, in order, and the model's output."""
+    calls: list[_Call] = []
     names = {module: name for name, module in model.named_modules()}
+    units_last = True
 
     def record(module: nn.Module, args: Any, output: Any) -> None:
+        nonlocal units_last
+        # Activations, dropout and containers keep the layout of what ran before them.
+        if isinstance(module, (*_UNITS_LAST, *_UNITS_FIRST)):
+            units_last = isinstance(module, _UNITS_LAST)
         first = output[0] if isinstance(output, tuple) and output else output
         if isinstance(first, Tensor) and first.is_floating_point() and first.ndim >= 2:
-            executed.append((names[module], module, first))
+            tokens = first.ndim > 2 and units_last
+            calls.append(_Call(names[module], module, first, tokens))
 
     hooks = [module.register_forward_hook(record) for module in names if module is not model]
-    mode = model.training
-    model.eval()
     try:
-        with torch.no_grad():
-            _call(model, sample)
+        with torch.no_grad(), evaluating(model):
+            final = _call(model, sample)
     finally:
-        model.train(mode)
         for hook in hooks:
             hook.remove()
-    if not executed:
-        raise InputError("model", type(model).__name__, "one with submodules that return tensors")
-
-    result = []
-    counts: dict[str, int] = {}
-    for name, _, _ in executed:
-        counts[name] = counts.get(name, 0) + 1
-    for position, (name, module, output) in enumerate(executed[:-1]):
-        if counts[name] > 1 or isinstance(module, nn.Flatten | FairDropout):
-            continue
-        later = executed[position + 1 :]
-        norms = tuple(n for n, m, _ in later if isinstance(m, _NORMS))
-        # (B, H), (B, H, *space) of convolutions, (B, T, H) of everything else.
-        tokens = output.ndim == 3 and not isinstance(module, _CHANNELS_FIRST)
-        width = output.shape[-1 if tokens else 1]
-        kept = max(1, int(p_gen * width))
-        mask_bytes = output.shape[0] * width * output.element_size()
-        advice = _advice(kept, norms)
-        result.append(Placement(name, width, kept, norms, mask_bytes, advice, tokens))
-    return sorted(result, key=lambda place: (bool(place.batchnorms_behind), place.advice != "good"))
+    return calls, final
 
 
 def _advice(kept: int, norms: tuple[str, ...]) -> str:
@@ -114,6 +138,15 @@ def _advice(kept: int, norms: tuple[str, ...]) -> str:
 
 
 def _call(model: nn.Module, sample: Any) -> object:
-    if isinstance(sample, dict):
+    if isinstance(sample, Mapping):
         return model(**sample)
     return model(*sample) if isinstance(sample, tuple) else model(sample)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (tensor for item in value.values() for tensor in _tensors(item))
+    elif isinstance(value, list | tuple):
+        yield from (tensor for item in value for tensor in _tensors(item))

@@ -138,5 +138,5 @@ def require_cells(part: Part, n_classes: int, group_names: NDArray | None, where
     if group_names is not None and part.groups is not None:
         absent = np.setdiff1d(np.arange(len(group_names)), part.groups)
         if len(absent):
-            found = f"no row of group {group_names[absent[0]]!r}"
+            found = f"no row of group {str(group_names[absent[0]])!r}"
             raise InputError(where, found, "rows of every group")

@@ -196,10 +196,10 @@ def group_report(
     'y=1, b'
     """
     y_pred = np.asarray(y_pred)
-    y_true = check_target(y_true, len(y_pred), "y_true")
+    labelled, y_true = y_true, check_target(y_true, len(y_pred), "y_true")
     if len(y_true) == 0:
         raise InputError("y_true", "no rows", "at least one")
-    labels = cross_groups(y_true if cross else None, groups)
+    labels = cross_groups(labelled if cross else None, groups)  # a Series brings its name
     mix = None
     if training_groups is not None:
         if cross and training_y is None:
@@ -211,7 +211,7 @@ def group_report(
         mix = dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True))
         unseen = np.setdiff1d(labels, names)
         if len(unseen):
-            found = f"{unseen[0]!r} (not in training)"
+            found = f"{str(unseen[0])!r} (not in training)"
             raise InputError("groups", found, "groups that occur in training_groups")
     classes = np.unique(y_true) if classes is None else np.asarray(classes)
     proba = None if y_proba is None else np.asarray(y_proba, dtype=float)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from surefoot.ground.errors import InputError, one_of
 
 Rule = Literal["worst_class", "worst_group", "mean"]
+_ROUNDS, _EQUAL, _MEAN_WEIGHT = 20, 1e-12, 1e-3
 FEW = 20  # rows of a class or group in validation, below which a choice is mostly noise
 
 
@@ -46,9 +47,9 @@ def worst_accuracy(correct: NDArray, cells: NDArray) -> float:
 def calibrate_offsets(log_proba: NDArray, y: NDArray, cells: NDArray) -> NDArray:
     """Return offsets b (C,) so that ``argmax(log p + b)`` has the best worst accuracy over `cells`.
 
-    Two classes: an exact search over all thresholds; among equally good ones the middle of the
-    widest stretch. More classes: the same search on one class against the rest, in turn, until
-    nothing improves. The first class has offset 0.
+    Two classes: an exact search over all thresholds; of equally good ones the one with the best
+    mean, then the middle of the widest stretch. More classes: the same search on one class
+    against the rest, in turn, until nothing improves. The first class has offset 0.
 
     Parameters
     ----------
@@ -64,48 +65,57 @@ def calibrate_offsets(log_proba: NDArray, y: NDArray, cells: NDArray) -> NDArray
             SmallValidationWarning,
             stacklevel=3,
         )
-    offsets = np.zeros(n_classes)
     if n_classes == 1:
-        return offsets
-    best = worst_accuracy(log_proba.argmax(1) == y, cells)
-    for _ in range(1 if n_classes == 2 else 20):
+        return np.zeros(1)
+    if n_classes == 2:
+        shift, _ = _best_shift(log_proba, y, cells, 1)
+        return np.array([0.0, shift])
+    from scipy.special import softmax
+
+    # Two starts: no offsets, and equal mean probability for every class.
+    starts = [np.zeros(n_classes), -np.log(softmax(log_proba, axis=1).mean(0))]
+    found = [_climb(log_proba, y, cells, start) for start in starts]
+    offsets = max(found, key=lambda b: worst_accuracy((log_proba + b).argmax(1) == y, cells))
+    return offsets - offsets[0]
+
+
+def _climb(log_proba: NDArray, y: NDArray, cells: NDArray, offsets: NDArray) -> NDArray:
+    offsets, best = offsets.copy(), -1.0
+    for _ in range(_ROUNDS):
         before = best
-        for c in range(n_classes - 1, 0, -1):
-            scores = log_proba + offsets
-            others = np.delete(scores, c, axis=1)
-            rival = np.delete(np.arange(n_classes), c)[others.argmax(1)]
-            # Class c is predicted where the shift added to its score exceeds this margin.
-            margin = others.max(1) - scores[:, c]
-            shift, value = _best_shift(margin, y == c, rival == y, cells)
-            if value > best + 1e-12:
+        for c in range(log_proba.shape[1]):
+            shift, value = _best_shift(log_proba + offsets, y, cells, c)
+            if value > best + _EQUAL:
                 offsets[c] += shift
                 best = value
-        if best <= before + 1e-12:
+        if best <= before + _EQUAL:
             break
     return offsets
 
 
-def _best_shift(
-    margin: NDArray, is_class: NDArray, rival_right: NDArray, cells: NDArray
-) -> tuple[float, float]:
+def _best_shift(scores: NDArray, y: NDArray, cells: NDArray, c: int) -> tuple[float, float]:
+    """Return what to add to the scores of class `c`, and how good that is, over all thresholds."""
+    others = np.delete(scores, c, axis=1)
+    rival = np.delete(np.arange(scores.shape[1]), c)[others.argmax(1)]
+    margin = others.max(1) - scores[:, c]  # class c is predicted where the shift exceeds it
     order = np.argsort(margin, kind="stable")
-    sorted_margin = margin[order]
     _, codes = np.unique(cells, return_inverse=True)
     one_hot = np.eye(codes.max() + 1)[codes[order]]
-    # After the first k rows in this order are given to the class: hits among them are rows of the
-    # class, hits among the rest are rows that their rival gets right.
-    gained = np.cumsum(one_hot * is_class[order][:, None], axis=0)
-    lost = np.cumsum(one_hot * rival_right[order][:, None], axis=0)
+    # With the first k rows in this order given to class c: hits among them are rows of the class,
+    # hits among the rest are rows that their rival gets right.
+    gained = np.cumsum(one_hot * (y == c)[order][:, None], axis=0)
+    lost = np.cumsum(one_hot * (rival == y)[order][:, None], axis=0)
     zero = np.zeros((1, one_hot.shape[1]))
-    hits = np.vstack([zero, gained]) + lost[-1] - np.vstack([zero, lost])
-    worst = (hits / one_hot.sum(0)).min(1)
+    accuracy = (np.vstack([zero, gained]) + lost[-1] - np.vstack([zero, lost])) / one_hot.sum(0)
+    # The mean parts the equally bad, so that a search over many classes does not stand still.
+    value = accuracy.min(1) + _MEAN_WEIGHT * accuracy.mean(1)
 
-    edges = np.concatenate([[sorted_margin[0] - 2], sorted_margin, [sorted_margin[-1] + 2]])
+    edges = np.concatenate([[margin.min() - 2], margin[order], [margin.max() + 2]])
     width = np.diff(edges)
-    worst = np.where(width > 0, worst, -1.0)  # equal margins can't be told apart
-    candidates = np.flatnonzero(worst >= worst.max() - 1e-12)
+    value = np.where(width > 0, value, -1.0)  # rows of equal margin go together
+    candidates = np.flatnonzero(value >= value.max() - _EQUAL)
     k = candidates[width[candidates].argmax()]
-    return float((edges[k] + edges[k + 1]) / 2), float(worst[k])
+    return float((edges[k] + edges[k + 1]) / 2), float(value[k])
 
 
 def fit_temperature(log_proba: NDArray, y: NDArray) -> float:
