@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from surefoot.ground.errors import one_of
 from surefoot.ground.work import Cell
 from surefoot.groups.encoding import TableEncoder
 from surefoot.groups.methods import measure
 from surefoot.groups.preparation import cross_groups
 from surefoot.groups.tables import Columns, read_table, split_rows
-from surefoot.groups.tasks import Part, Task, fingerprint, load_task
+from surefoot.groups.tasks import TITLES, Part, Task, fingerprint, load_task
 from surefoot.groups.tuning import choose
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Source:
     @classmethod
     def built_in(cls, task: str) -> Source:
         """Return the source of a built-in task."""
-        return cls(task, fingerprint(task))
+        return cls(one_of("task", task, TITLES), fingerprint(task))
 
     def draw(self, seed: int) -> Task:
         """Return training, validation and test rows for `seed`."""

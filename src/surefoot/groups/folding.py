@@ -14,6 +14,7 @@ from surefoot.groups.attachment import attachments, detach, fair_layers
 from surefoot.groups.graph import (
     AVERAGE_POOLS,
     BATCH_NORMS,
+    DROPOUTS,
     FLATTENS,
     HOMOGENEOUS,
     MEANS,
@@ -34,7 +35,7 @@ def fold(model: nn.Module) -> fx.GraphModule:
     from the modules that take them in: with p_gen = 0.2 the next layer has a fifth of its inputs.
     The scale s goes into the weights of the next layer or BatchNorm; where an activation such as
     GELU forbids that, one multiplication stays. What is left are modules of torch.nn under their
-    old names, in eval mode, for `torch.export`, `torch.jit.trace` or further training.
+    old names, in eval mode, ready for `torch.export`.
 
     Parameters
     ----------
@@ -74,7 +75,6 @@ def fold(model: nn.Module) -> fx.GraphModule:
         factor = _remove_memory(units, call) if units.module(call).num_memorizing else 1.0
         _replace(units.graph, call, factor)
     detach(folded)
-    units.graph.eliminate_dead_code()
     return fx.GraphModule(folded, units.graph, type(model).__name__)
 
 
@@ -152,7 +152,7 @@ def _constant(units: UnitGraph, branch: Branch, kept: int, width: int) -> Tensor
         elif kind is nn.PReLU:
             slope = module.weight[kept:] if module.num_parameters > 1 else module.weight
             constant = constant.where(constant > 0, slope * constant)
-        elif kind not in (*FLATTENS, *MEANS):
+        elif kind not in (*FLATTENS, *MEANS, *DROPOUTS):
             constant = _call(step, module, constant)
     return constant
 
@@ -170,15 +170,15 @@ def _call(step: fx.Node, module: Any, constant: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _shrink_consumer(consumer: Any, kept: int, width: int, constant: Tensor) -> None:
-    inputs = int(consumer.weight.shape[1])
-    positions = inputs // width
+    positions = consumer.weight.shape[1] // width
     if constant.any():
         if getattr(consumer, "padding", 0) not in _NO_PADDING:
             found = "padding behind a BatchNorm that shifts dropped units"
             allowed = "no padding there, or FairDropout behind the norm"
             raise InputError(f"fold into {type(consumer).__name__}", found, allowed)
-        removed = consumer.weight[:, kept * positions :].flatten(2).sum(-1)
-        shift = removed @ constant.repeat_interleave(positions)
+        removed = consumer.weight[:, kept * positions :].flatten(1)
+        inputs = constant.repeat_interleave(removed.shape[1] // (width - kept))
+        shift = (removed.double() @ inputs.double()).to(removed.dtype)
         bias = shift if consumer.bias is None else consumer.bias + shift
         consumer.bias = nn.Parameter(bias)
     consumer.weight = _part(consumer.weight, (slice(None), slice(kept * positions)))

@@ -29,10 +29,11 @@ POOLS = (
 )  # fmt: skip
 MEANS = (torch.mean, "mean")
 FLATTENS = (nn.Flatten, torch.flatten, "flatten")
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, F.dropout, F.dropout2d)
 # f(s·z) = s·f(z) for s > 0, each unit alone
 HOMOGENEOUS = (
     nn.Identity, nn.ReLU, nn.LeakyReLU, nn.PReLU, F.relu, F.leaky_relu, torch.relu, "relu",
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, F.dropout, F.dropout2d, "contiguous",
+    "contiguous", *DROPOUTS,
 )  # fmt: skip
 _CURVED = (
     nn.ReLU6, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Softplus,

@@ -84,9 +84,8 @@ def measure(method: str, config: Mapping[str, Any], seed: int, task: Any) -> dic
         hit = (log_proba["test"] + shift).argmax(1) == test.y
         checked = (log_proba["validation"] + shift).argmax(1) == validation.y
         metrics[f"worst_group{suffix}"] = worst_accuracy(hit, cells)
-        metrics[f"mean_group{suffix}"] = float(
-            np.mean([hit[cells == c].mean() for c in set(cells)])
-        )
+        of_groups = [hit[cells == group].mean() for group in np.unique(cells)]
+        metrics[f"mean_group{suffix}"] = float(np.mean(of_groups))
         metrics[f"accuracy{suffix}"] = float(hit.mean())
         metrics[f"validation{suffix}"] = worst_accuracy(checked, validation.y)
         metrics[f"validation_accuracy{suffix}"] = float(checked.mean())
