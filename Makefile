@@ -40,7 +40,7 @@ bench: $(STAMP)  ## speed and memory against named peers, each a ratio in one ru
 
 docs: $(STAMP)  ## run the guides' code and refresh the pictures
 	$(BIN)/python -m pytest tests/guards tests/test_guides.py
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/refresh.py
 
 lock: $(STAMP)  ## write down what is installed now
 	@{ sed -n '/^#/p' requirements/lock.txt; $(BIN)/python -m pip freeze --exclude-editable \

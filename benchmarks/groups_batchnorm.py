@@ -135,7 +135,9 @@ def main() -> None:
         return [chosen[variant, seed][metric] for seed in SEEDS]
 
     behind = [m for p in (".25", ".5") for m in over_seeds(f"block 2, p_gen {p}", "mean argmax")]
-    report.add("B1 lowest mean of groups, block 2, norms re-estimated", min(behind), "", at_least=0.78)
+    report.add(
+        "B1 lowest mean of groups, block 2, norms re-estimated", min(behind), "", at_least=0.78
+    )
     erm = np.mean(over_seeds("ERM", "worst argmax"))
     for p_gen, bar in ((".25", 0.08), (".5", None)):
         gain = np.mean(over_seeds(f"block 3, p_gen {p_gen}", "worst argmax")) - erm

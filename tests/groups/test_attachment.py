@@ -212,7 +212,9 @@ def test_numpy_ids_and_wrong_ids():
 
 
 def test_a_model_without_layers():
-    with pytest.raises(InputError, match="found 'Sequential'; allowed: one with a FairDropout layer"):
+    with pytest.raises(
+        InputError, match="found 'Sequential'; allowed: one with a FairDropout layer"
+    ):
         with tied(mlp(), IDS):
             pass
 

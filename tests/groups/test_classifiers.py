@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tests.groups.data import FAST, small_celeba
 from torch import nn
 
 from surefoot import InputError
@@ -27,7 +28,6 @@ from surefoot.groups.rivals import (
     LastLayerRetraining,
 )
 from surefoot.groups.selection import worst_accuracy
-from tests.groups.data import FAST, small_celeba
 
 pytestmark = pytest.mark.filterwarnings("ignore::surefoot.groups.selection.SmallValidationWarning")
 TRAINED = [
@@ -251,7 +251,7 @@ def test_bad_data() -> None:
     X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
     model = FairDropoutClassifier(epochs=1)
     with pytest.raises(ValueError, match="NaN"):
-        model.fit(np.where(X > 2, np.nan, X) * np.where(X == X.max(), np.nan, 1), y)
+        model.fit(np.where(X > 2, np.nan, X) * np.where(X.max() == X, np.nan, 1), y)
     with pytest.raises(InputError, match="y_val: found None"):
         model.fit(X, y, X_val=X)
     with pytest.raises(InputError, match="y_val: found 7"):

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.groups.data import FAST, small_celeba
 
 from surefoot import InputError
 from surefoot.ground.intervals import Interval
 from surefoot.groups import FairDropoutClassifier, diagnose
 from surefoot.groups.diagnosis import Diagnosis
 from surefoot.groups.rivals import ERMClassifier
-from tests.groups.data import FAST, small_celeba
 
 pytestmark = pytest.mark.filterwarnings("ignore::surefoot.groups.selection.SmallValidationWarning")
 

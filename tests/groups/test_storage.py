@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.groups.data import FAST, small_celeba
 
 from surefoot import InputError
 from surefoot.groups import FairDropoutClassifier
 from surefoot.groups.rivals import DropoutClassifier, ERMClassifier, LastLayerRetraining
 from surefoot.groups.storage import load, save
-from tests.groups.data import FAST, small_celeba
 
 pytestmark = pytest.mark.filterwarnings("ignore::surefoot.groups.selection.SmallValidationWarning")
 

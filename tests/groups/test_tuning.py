@@ -3,18 +3,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import loguniform
+from tests.groups.data import FAST, small_celeba
 
 from surefoot import InputError
 from surefoot.ground.errors import UnmetError
 from surefoot.groups import tune
 from surefoot.groups.rivals import ERMClassifier
 from surefoot.groups.tuning import choose
-from tests.groups.data import FAST, small_celeba
 
 pytestmark = pytest.mark.filterwarnings("ignore::surefoot.groups.selection.SmallValidationWarning")
 
 
-def _tune(estimator: ERMClassifier, space: dict, **options: object):  # noqa: ANN202
+def _tune(estimator: ERMClassifier, space: dict, **options: object):
     task = small_celeba()
     return tune(
         estimator, space, task.train.X, task.train.y,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def test_the_readme_lists_the_rooms_as_they_are() -> None:
         assert row, f"{name} is not in the README's table"
         assert room.question in row[0]
         assert ("not yet" in row[0]) == (room.study is None)
+
+
+def test_tables_of_the_guides_come_from_stored_results() -> None:
+    spec = importlib.util.spec_from_file_location("refresh", ROOT / "docs" / "refresh.py")
+    assert spec is not None
+    assert spec.loader is not None
+    refresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(refresh)
+    guides = [p for p in (ROOT / "docs").glob("*.md") if "<!-- table:" in p.read_text("utf-8")]
+    assert guides
+    for guide in guides:
+        text = guide.read_text(encoding="utf-8")
+        assert refresh.rewritten(text) == text, "run `make docs`"
 
 
 def test_nothing_speaks_of_machine_paths() -> None:

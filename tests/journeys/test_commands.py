@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.browser import open_page
 
 from surefoot.ground.datasets import load
-from tests.browser import open_page
 
 BENCH = ["groups", "bench", "--methods", "erm,fairdropout", "--tasks", "celeba", "--untuned"]
 

@@ -71,7 +71,8 @@ class Finding:
             value += f" [{self.interval.low:{sign}.3f}, {self.interval.high:{sign}.3f}]"
         seeds = f"{self.seeds} seed{'s' if self.seeds != 1 else ''}"
         what = "lowest of " if self.check.statistic == "lowest" else ""
-        return f"{value} over {what}{seeds}; bar {self.check.at_least:{sign}.2f}"
+        text = f"{value} over {what}{seeds}; bar {self.check.at_least:{sign}.2f}"
+        return text.replace("-", "−")
 
     @property
     def verdict(self) -> Verdict:

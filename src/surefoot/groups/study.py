@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -149,10 +150,11 @@ def lead(results: Results) -> str:
         return "Not enough cells have finished to answer."
     return (
         f"Where a minority group is rare inside a rare class, FairDropout changes worst-group "
-        f"accuracy by **{gain.estimate:+.2f}** against ERM without any group label; once both move "
-        f"their decision threshold, **{beyond.estimate:+.2f}** is left. Elsewhere the answer "
-        f"differs: look at [each task](#worst-group-accuracy)."
-    )
+        f"accuracy by **{gain.estimate:+.2f}** ({gain.low:+.2f} to {gain.high:+.2f}) against ERM, "
+        f"without any group label; once both move their decision threshold, "
+        f"**{beyond.estimate:+.2f}** ({beyond.low:+.2f} to {beyond.high:+.2f}) is left. Elsewhere "
+        f"the answer differs: look at [each task](#worst-group-accuracy)."
+    ).replace("-0.", "−0.")
 
 
 def sections(results: Results) -> list[Section]:
@@ -216,13 +218,19 @@ def _difference(results: Results, task: str, metric: str, a: str, b: str) -> Int
     return paired_difference(ours, theirs)
 
 
+def _share(values: Sequence[float]) -> Interval:
+    """Return the mean of accuracies; few seeds give bounds that no accuracy can reach."""
+    interval = mean_interval(values)
+    return dataclasses.replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
+
+
 def _figure(results: Results, task: str) -> Drawing:
     rows = []
     for metric, heading in ((_ARGMAX, "most probable class"), (_THRESHOLD, "threshold")):
         for name, method in METHODS.items():
             values = results.values(task, name, metric)
             if values:
-                mean = mean_interval(values)
+                mean = _share(values)
                 rows.append(DotRow(method.label, values, mean, method.kind, heading))
     return dot_plot(
         rows, title=TITLES.get(task, task), axis="worst-group accuracy", best="max", digits=3
@@ -302,7 +310,7 @@ def _everything(results: Results, task: str) -> Table:
         row: dict[str, object] = {"method": method.label, "kind": method.kind}
         for metric in shown:
             values = results.values(task, name, metric)
-            row[metric] = mean_interval(values) if values else None
+            row[metric] = _share(values) if values else None
         if any(row[metric] for metric in shown):
             rows.append(row)
     columns = [Column("method", "method"), Column("kind", "kind")]
