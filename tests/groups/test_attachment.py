@@ -102,7 +102,7 @@ def test_other_outputs_are_refused():
 
     model = nn.Sequential(Both())
     attach(model, {"0": {"num_features": 4}})
-    with tied(model, IDS), pytest.raises(InputError, match="module '0': found output of type dict"):
+    with pytest.raises(InputError, match="module '0': found output of type dict"), tied(model, IDS):
         model(X)
 
 
@@ -174,8 +174,10 @@ def test_ids_are_restored_after_nesting_and_errors():
     model = mlp()
     layer = attach(model, {"relu1": {"num_features": 20}}).layers["relu1"]
     with tied(model, IDS):
+        model(X)
         with tied(model, [1, 2]):
             assert layer.ids.tolist() == [1, 2]
+            model(X[:2])
         with pytest.raises(RuntimeError, match="the step failed"), tied(model, [7]):
             raise RuntimeError("the step failed")
         assert torch.equal(layer.ids, IDS)
@@ -196,6 +198,17 @@ def test_a_module_used_twice_has_the_same_mask_both_times():
     with tied(model, IDS):
         first, second = model(torch.ones(3, 20))
     assert torch.equal(first, second)
+
+
+def test_a_block_in_which_no_layer_runs_is_warned_of():
+    model = mlp()
+    attach(model, {"relu1": {"num_features": 20}})
+    with pytest.warns(RuntimeWarning, match="no FairDropout layer ran inside `tied`") as caught:
+        with tied(model, IDS):
+            model.head(torch.ones(3, 20))
+    assert caught[0].filename == __file__
+    with pytest.raises(RuntimeError, match="the step failed"), tied(model, IDS):
+        raise RuntimeError("the step failed")
 
 
 def test_numpy_ids_and_wrong_ids():
@@ -280,7 +293,7 @@ def test_one_layer_a_place():
 def test_evaluating_gives_every_module_its_own_mode_back():
     model = mlp()
     model.linear1.eval()
-    with pytest.raises(KeyError), evaluating(model):  # noqa: PT012
+    with pytest.raises(KeyError, match="stopped"), evaluating(model):
         assert not model.head.training
         raise KeyError("stopped")
     assert model.head.training

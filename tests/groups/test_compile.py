@@ -128,6 +128,19 @@ def test_ids_outside_the_allowed_range_stop_compiled_code():
         compiled(X[0, :4], torch.tensor([0, 1, 2, 10]))
 
 
+def test_code_compiled_before_attach_is_noticed():
+    model = nn.Sequential(nn.Linear(6, H), nn.ReLU(), nn.Linear(H, 2))
+    compiled = torch.compile(model, backend="eager")
+    compiled(X[0, :4])
+    attach(model, {"1": {"num_features": H}})
+    with pytest.warns(RuntimeWarning, match=r"call torch\.compiler\.reset\(\) after attach"):
+        with tied(model, IDS[0]):
+            compiled(X[0, :4])
+    torch.compiler.reset()
+    with tied(model, IDS[0]):
+        torch.testing.assert_close(compiled(X[0, :4]), model(X[0, :4]))
+
+
 def test_a_norm_behind_a_compiled_layer_leaves_no_hooks_in_the_code():
     model = nn.Sequential(nn.Linear(6, H), nn.BatchNorm1d(H), nn.Linear(H, 2))
     attach(model, {"0": {}})

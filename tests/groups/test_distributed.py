@@ -70,5 +70,3 @@ def test_two_ranks_average_to_the_gradients_of_the_joint_batch(tmp_path):
         model(x).square().mean().backward()
     weight = model[5].weight.grad.numpy()
     assert np.abs(found[0]["5.weight"] - weight).max() > 1e-3
-
-

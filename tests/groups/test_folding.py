@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import fx, nn
+from torch.nn.utils import prune
 
 from surefoot.ground.errors import InputError
 from surefoot.groups import FairDropout, attach, fold, tied
@@ -281,6 +282,13 @@ def weight_normed():
     return model
 
 
+def pruned():
+    model = linear(fair())
+    with torch.no_grad():
+        prune.l1_unstructured(model[0], "weight", 0.5)
+    return model
+
+
 def grouped():
     return conv(fair(), consumer=nn.Conv2d(20, 20, 3, groups=20))
 
@@ -320,7 +328,8 @@ def positions_as_units():
         (lambda: nn.Sequential(fair(6), nn.Linear(6, 2)), "they meet the model's input before"),
         (lambda: linear(fair(), fair(key="b")), r"they meet 2 \(FairDropout\)"),
         (grouped, r"they meet 2 \(Conv2d\), a grouped convolution"),
-        (weight_normed, r"they meet the model's input before|ParametrizedLinear|whose weight is"),
+        (weight_normed, r"they meet the model's input before any Linear"),
+        (pruned, r"they meet 0 \(Linear\), whose weight is computed"),
         (norm_before_padding, "fold into Conv2d: found padding behind a BatchNorm"),
         (norm_before_padded_pool, r"fold: found 3 \(AvgPool2d\) behind a BatchNorm"),
         (kept_memory, "memory of 1: found 'keep'; allowed: 'drop'"),

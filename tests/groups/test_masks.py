@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
+from surefoot.groups import masks
 from surefoot.groups.masks import bernoulli_mask, fixed_mask, pack_bits, unpack_bits
 
 KEY = 0x0123456789ABCDEF
@@ -21,6 +22,10 @@ def draws():
     return bernoulli_mask(IDS, UNITS, P, KEY)
 
 
+def rate(hits):
+    return hits.double().mean().item()
+
+
 def z_score(hits, p):
     """How many standard errors the share of `hits` is away from `p`."""
     n = hits.numel()
@@ -29,7 +34,7 @@ def z_score(hits, p):
 
 def test_rate_error_is_below_a_thousandth_over_ten_million_draws(draws):
     assert draws.numel() >= 10_000_000
-    assert abs(draws.double().mean().item() - P) < 1e-3
+    assert abs(rate(draws) - P) < 1e-3
     assert abs(z_score(draws, P)) < 3.3
 
 
@@ -44,24 +49,24 @@ def test_counts_spread_as_binomials_do(draws, axis):
 
 @pytest.mark.parametrize("step", [1, 2, 3, 64, 4096])
 def test_ids_are_pairwise_independent(draws, step):
-    assert abs(z_score(draws[step:] & draws[:-step], P**2)) < 4
+    assert abs(z_score(draws[step:] & draws[:-step], rate(draws) ** 2)) < 4
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 64, 512])
 def test_units_are_pairwise_independent(draws, step):
     # step 1 pairs the two halves of one 64-bit word
-    assert abs(z_score(draws[:, step:] & draws[:, :-step], P**2)) < 4
+    assert abs(z_score(draws[:, step:] & draws[:, :-step], rate(draws) ** 2)) < 4
 
 
 def test_keys_give_independent_masks(draws):
     other = bernoulli_mask(IDS, UNITS, P, KEY + 1)
-    assert abs(z_score(draws & other, P**2)) < 4
+    assert abs(z_score(draws & other, rate(draws) * rate(other))) < 4
 
 
 @pytest.mark.parametrize("p", [0.0, 2**-32, 0.5, 1 - 2**-32, 1 - 2**-40, 1.0])
 def test_extreme_probabilities(p):
     mask = bernoulli_mask(torch.arange(1000), 100, p, KEY)
-    assert abs(mask.double().mean().item() - p) < 0.01
+    assert abs(rate(mask) - p) < 0.01
 
 
 def test_mask_follows_the_published_definition():
@@ -90,6 +95,11 @@ def test_fixed_turns_exactly_count_units_on(count):
     assert set(fixed_mask(torch.arange(500), 820, count, KEY).sum(1).tolist()) == {count}
 
 
+def test_equal_random_numbers_do_not_turn_more_units_on(monkeypatch):
+    monkeypatch.setattr(masks, "_lanes", lambda ids, units, key: ids.new_zeros(len(ids), units))
+    assert fixed_mask(torch.arange(3), 9, 4, KEY).sum(1).tolist() == [4, 4, 4]
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_fixed_sets_are_equally_likely(count):
     ids = torch.arange(20_000)
@@ -106,9 +116,9 @@ def test_fixed_sets_are_equally_likely(count):
     lambda ids: fixed_mask(ids, 96, 48, KEY),
 ], ids=["bernoulli", "one", "fixed"])  # fmt: skip
 def test_any_id_has_its_own_mask(make):
-    masks = {tuple(row) for row in make(EXTREME).int().tolist()}
+    rows = {tuple(row) for row in make(EXTREME).int().tolist()}
     # With one unit of 96 two of seven ids may meet.
-    assert len(masks) >= len(EXTREME) - 1
+    assert len(rows) >= len(EXTREME) - 1
     assert make(EXTREME[:0]).shape == (0, 96)
 
 

@@ -112,7 +112,7 @@ def test_a_row_without_memory_stays_without(reentrant):
         with tied(net, torch.tensor([0, -1, 2, -1])):
             loss = net(batches()[0]).square().mean()
         with tied(net, IDS[1]):
-            loss.backward()
+            (loss + net(batches()[1]).square().mean()).backward()
 
     net = Net(written=True)
     expected = gradients(net, backward, None)
@@ -127,7 +127,7 @@ def test_a_forward_without_ids_is_recomputed_without_ids(reentrant):
             block.fair.on_missing = "drop"
         loss = net(batches()[0]).square().mean()
         with tied(net, IDS[1]):
-            loss.backward()
+            (loss + net(batches()[1]).square().mean()).backward()
 
     net = Net(written=True)
     expected = gradients(net, backward, None)
@@ -154,13 +154,14 @@ def test_ordinary_training_remembers_nothing():
 def test_only_what_was_seen_is_found_again():
     memory = Recomputation()
     x, y = torch.randn(2, 4, H, generator=torch.Generator().manual_seed(0))
+    x, y = x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)  # as behind a LayerNorm
     assert memory.ids_of(x) is None
     with torch.no_grad():
         memory.remember(x, IDS[0])
         memory.remember(y, IDS[1])
         memory.remember(y[:3], IDS[1][:3])
     assert memory.ids_of(x) is IDS[0]
-    assert memory.ids_of(y * (1 + 1e-6)) is IDS[1]  # rounding of another kernel
+    assert memory.ids_of(y + 1e-6 * x.abs()) is IDS[1]  # rounding of another kernel
     assert memory.ids_of(x + 0.1) is None
     assert memory.ids_of(x[:2]) is None
 

@@ -6,6 +6,7 @@ The layer is a forward hook: parameter names, checkpoints and the model's own co
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from surefoot.groups.layer import FairDropout, Memory, check_ids
 from surefoot.groups.norms import warn_of_norms
 
 _OPTIONS = [*(p for p in inspect.signature(FairDropout).parameters if p != "key"), "expand"]
+_NOT_RUN = (
+    "no FairDropout layer ran inside `tied`. Code compiled before attach(), also that of a model "
+    "of the same form, does not see the layers: call torch.compiler.reset() after attach()."
+)
 
 
 class Attachment:
@@ -63,7 +68,7 @@ class Handle:
 
 
 def attach(model: nn.Module, places: Mapping[str, Mapping[str, Any] | FairDropout]) -> Handle:
-    """Attach FairDropout to the outputs of named modules.
+    """Attach FairDropout to the outputs of named modules. Do so before `torch.compile`.
 
     Parameters
     ----------
@@ -153,6 +158,8 @@ def tied(model: nn.Module, ids: Any) -> Iterator[None]:
     -----
     BatchNormWarning
         In the first block in which a BatchNorm in training mode runs behind a layer.
+    RuntimeWarning
+        If no layer runs in the block, as when the model was compiled before `attach`.
 
     Examples
     --------
@@ -168,15 +175,17 @@ def tied(model: nn.Module, ids: Any) -> Iterator[None]:
     if not layers:
         raise InputError("model", type(model).__name__, "one with a FairDropout layer; see attach")
     ids = check_ids(ids)
-    before = [layer.ids for layer in layers]
+    before = [(layer.ids, layer.ran) for layer in layers]
     for layer in layers:
-        layer.ids = ids
+        layer.ids, layer.ran = ids, False
     try:
         with warn_of_norms(model, layers):
             yield
+        if not any(layer.ran for layer in layers):
+            warnings.warn(_NOT_RUN, RuntimeWarning, stacklevel=3)
     finally:
-        for layer, old in zip(layers, before, strict=True):
-            layer.ids = old
+        for layer, (old_ids, ran) in zip(layers, before, strict=True):
+            layer.ids, layer.ran = old_ids, layer.ran or ran
 
 
 @contextmanager

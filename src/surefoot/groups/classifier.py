@@ -88,6 +88,8 @@ class FairDropoutClassifier(GroupClassifier):
         one_of("masks", self.masks, ("tied", "redrawn"))
         network = self._new_network(seed)
         self._place(network, training, seed)
+        for layer in fair_layers(network):
+            layer.norms_checked = True  # the norms behind it are re-estimated after training
         weights = compute_sample_weight(self.class_weight, self.classes_[training.y])
         if training.weights is not None:
             weights = weights * training.weights

@@ -148,6 +148,7 @@ class FairDropout(nn.Module):
             found = f"all {self.num_features} units at p_gen = {self.p_gen:g}"
             raise InputError("generalising units", found, "fewer, or p_gen = 1 for no memory")
         self.ids: Tensor | None = None  # announced by `tied`
+        self.ran = False  # since `tied` announced them
         self.norms_checked = False  # by `tied`: which BatchNorms run behind this layer
         self._recomputation = Recomputation()
         # No buffer: DistributedDataParallel would send it from rank 0 before every forward.
@@ -198,6 +199,7 @@ class FairDropout(nn.Module):
             Same shape, dtype and memory format; the input is never changed.
         """
         self._check_input(x)
+        self.ran = True
         if self.num_memorizing == 0:
             return x
         if self.training or self.memory == "own":

@@ -53,7 +53,7 @@ class TiedCallback(_lightning.Callback):  # type: ignore[name-defined]
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Forget them after a failed step too."""
-        self._announced.close()
+        self._announced.__exit__(type(exception), exception, exception.__traceback__)
 
 
 def _ids_of(batch: Any, key: str) -> Any:

@@ -4,9 +4,11 @@ from surefoot.groups.attachment import attach, detach, fair_layers, memory_mode,
 from surefoot.groups.batchnorm import recalibrate_batchnorm
 from surefoot.groups.expansion import expand_units
 from surefoot.groups.folding import fold
+from surefoot.groups.norms import BatchNormWarning
 from surefoot.groups.placement import Placement, suggest_placements
 
 __all__ = [
+    "BatchNormWarning",
     "Placement",
     "attach",
     "detach",
