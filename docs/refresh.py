@@ -76,7 +76,8 @@ def _differences(stored: pd.DataFrame) -> str:
             found = paired_difference(
                 _values(stored, task, a, metric), _values(stored, task, b, metric)
             )
-            cells.append(f"{found.estimate:+.2f} [{found.low:+.2f}, {found.high:+.2f}]")
+            text = f"{found.estimate:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+            cells.append(text.replace("-", "−"))
         lines.append(f"| {label} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

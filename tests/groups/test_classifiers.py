@@ -74,6 +74,22 @@ def test_same_key_same_numbers_other_key_other_numbers(cls: type) -> None:
     assert not np.array_equal(first, _fit(cls(**FAST, random_state=1)).predict_proba(X))
 
 
+def test_inputs_are_centred_and_scaled_by_feature_or_channel() -> None:
+    generator = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    table = np.column_stack([generator.normal(5, 3, 60), np.ones(60), generator.random(60) < 0.1])
+    model = ERMClassifier(**FAST).fit(table, y, X_val=table, y_val=y)
+    inputs = model._inputs(table).numpy()
+    np.testing.assert_allclose(inputs.mean(0), 0, atol=1e-6)
+    assert inputs[:, 0].std() == pytest.approx(1, rel=1e-5)
+    assert np.ptp(inputs[:, 2]) == pytest.approx(1)  # a rare category is not blown up
+    images = generator.normal(size=(60, 2, 4, 4)) * np.array([1, 5]).reshape(1, 2, 1, 1) + 3
+    model = ERMClassifier(**FAST).fit(images, y, X_val=images, y_val=y)
+    inputs = model._inputs(images).numpy()
+    np.testing.assert_allclose(inputs.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(inputs.std(axis=(0, 2, 3)), 1, rtol=1e-4)
+
+
 def test_predict_follows_the_threshold_and_decision_function_its_sign() -> None:
     model = _fit(FairDropoutClassifier(**FAST))
     X = small_celeba().test.X

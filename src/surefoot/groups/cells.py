@@ -17,13 +17,14 @@ from surefoot.groups.encoding import TableEncoder
 from surefoot.groups.methods import measure
 from surefoot.groups.preparation import cross_groups
 from surefoot.groups.tables import Columns, read_table, split_rows
-from surefoot.groups.tasks import TITLES, Part, Task, fingerprint, load_task
+from surefoot.groups.tasks import SHAPES, TITLES, Part, Task, fingerprint, load_task
 from surefoot.groups.tuning import choose
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1  # raised when the numbers of a cell change
+# Raised when the numbers of a cell change. Tables: 2 since 0/1 inputs keep their scale.
+IMAGES_VERSION, TABLES_VERSION = 1, 2
 
 Config = Mapping[str, Any]
 _RATES: list[Config] = [{"learning_rate": rate} for rate in (0.1, 0.05, 0.02)]
@@ -98,7 +99,8 @@ def build_cells(
             if source.table is not None:
                 params["table"] = dict(source.table)
             function = "surefoot.groups.cells:run_cell"
-            cells[name] = Cell(name, function, params, seed, VERSION, source.fingerprint)
+            version = IMAGES_VERSION if source.task in SHAPES else TABLES_VERSION
+            cells[name] = Cell(name, function, params, seed, version, source.fingerprint)
     return list(cells.values())
 
 

@@ -59,9 +59,9 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         (worst-group) accuracy on the validation rows.
     standardize : bool, default True
         Subtract the training mean of every input and divide by the spread of its feature (tables)
-        or channel (axis 1 of anything with more axes). FairDropout needs centred inputs: with
-        activations far from zero, dropping the memory shifts the decision by a constant that
-        varies with the seed.
+        or channel (axis 1 of anything with more axes); 0/1 indicators keep their scale.
+        FairDropout needs centred inputs: with activations far from zero, dropping the memory
+        shifts the decision by a constant that varies with the seed.
     checkpoint : {"last", "best"}
         Keep the weights of the last epoch, or of the epoch with the best validation score.
     validation_fraction : float
@@ -279,7 +279,9 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         # One scale for a whole channel: a pixel that hardly varies must not be blown up.
         axes = (0, *range(2, X.ndim))
         spread = np.sqrt(np.mean((X - self.center_) ** 2, axis=axes, keepdims=True))
-        self.scale_ = np.where(spread > 0, spread, 1.0)
+        # Nor may a rare category: 0/1 indicators are centred and keep their scale.
+        indicator = np.isin(X, (0, 1)).all(axis=axes, keepdims=True)
+        self.scale_ = np.where((spread > 0) & ~indicator, spread, 1.0)
 
     def _inputs(self, X: NDArray) -> Tensor:
         return as_tensor((X - self.center_) / self.scale_, self.device)
