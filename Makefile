@@ -36,7 +36,7 @@ study: $(STAMP)  ## every room at full scale: what a report should rest on
 	$(BIN)/surefoot run --scale full --out $(OUT)/study
 
 bench: $(STAMP)  ## speed and memory against named peers, each a ratio in one run
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	status=0; for script in benchmarks/*.py; do $(BIN)/python $$script || status=1; done; exit $$status
 
 docs: $(STAMP)  ## run the guides' code and refresh the pictures
 	$(BIN)/python -m pytest tests/guards tests/test_guides.py

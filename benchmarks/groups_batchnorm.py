@@ -80,15 +80,15 @@ def run(variant: str, seed: int, rate: float) -> list[dict[str, Any]]:
         "random_state": seed,
     }
     placement = VARIANTS[variant]
-    fair = placement is not None
-    model: Any = KeepsTrainedNorms(p_mem=0.5, **placement, **options) if fair else None
-    model = model or ERMClassifier(**options)
+    model: Any = ERMClassifier(**options)
+    if placement is not None:
+        model = KeepsTrainedNorms(p_mem=0.5, **placement, **options)
     model.fit(task.train.X, task.train.y, X_val=task.validation.X, y_val=task.validation.y)
 
     states = {}
-    if model.__dict__.get("recalibrated_"):
+    if getattr(model, "recalibrated_", []):
         states[RE_ESTIMATED] = metrics_of(model, task)
-    if fair:
+    if placement is not None:
         states[RECENTRED] = metrics_of(model, task, logit_shift(model, task.train.X))
         model.network_.load_state_dict(model.trained_state_)
     states[TRAINED] = metrics_of(model, task)

@@ -65,12 +65,12 @@ def cost(report: Report, x: Tensor, dropout: nn.Module, bars: bool) -> None:
     for name in layers:
         bar, label = "C1" if name == "table masks" else "C2", f"{name} / {peer}"
         report.add(
-            f"{bar if bars else '  '} {label}, forward",
+            f"{bar} {label}, forward" if bars else f"{label}, forward",
             seconds[name] / seconds[peer],
             at_most=1.0 if bars else None,
         )
         both = seconds["both " + name] / seconds["both " + peer]
-        report.add(f"   {label}, forward + backward", both)
+        report.add(f"{label}, forward + backward", both)
 
 
 def mask_creation(report: Report) -> None:
@@ -106,7 +106,7 @@ def memory(report: Report, examples: int = 1_000_000) -> None:
     assert packed > 0, "the table is not among the layer's tensors"
     report.add("C4 memory, packed table", packed / 2**20, "MiB", at_most=110)
     dense = examples * CHANNELS * SIDE**2 * 4 / 2**20
-    report.add("   memory of the research class, by arithmetic", dense, "MiB")
+    report.add("memory of the research class, by arithmetic", dense, "MiB")
 
 
 def bytes_of(layer: nn.Module) -> int:

@@ -39,7 +39,7 @@ def reports(report: Report) -> None:
 
     if not report.has("fairlearn", "fairlearn"):
         seconds = best_times({"ours": ours}, REPEATS)["ours"]
-        report.add(f"   group_report on {ROWS:,} rows × {GROUPS} groups", seconds * 1e3, "ms")
+        report.add(f"group_report on {ROWS:,} rows × {GROUPS} groups", seconds * 1e3, "ms")
         return
 
     from fairlearn.metrics import MetricFrame, count
@@ -55,23 +55,23 @@ def reports(report: Report) -> None:
         return frame.by_group
 
     seconds = best_times({"ours": ours, "theirs": theirs}, REPEATS)
-    report.add(f"   group_report on {ROWS:,} rows × {GROUPS} groups", seconds["ours"] * 1e3, "ms")
-    report.add("   MetricFrame (accuracy, count), same rows", seconds["theirs"] * 1e3, "ms")
-    report.add("   MetricFrame / group_report", seconds["theirs"] / seconds["ours"])
+    report.add(f"group_report on {ROWS:,} rows × {GROUPS} groups", seconds["ours"] * 1e3, "ms")
+    report.add("MetricFrame (accuracy, count), same rows", seconds["theirs"] * 1e3, "ms")
+    report.add("MetricFrame / group_report", seconds["theirs"] / seconds["ours"])
     table = group_report(y_true, y_pred, groups, cross=False).table.set_index("group")["accuracy"]
     difference = np.abs(table - theirs()["accuracy"]).max()
-    report.add("   largest difference of a group's accuracy", difference, "", at_most=0)
+    report.add("largest difference of a group's accuracy", difference, "", at_most=0)
 
 
 def imports(report: Report) -> None:
     own = min(seconds_after_torch(ROOM) for _ in range(INTERPRETERS))
     report.add("C6 import of the room with FairDropout, beyond torch", own, "s CPU", at_most=0.5)
     full = min(seconds_after_torch(ESTIMATORS) for _ in range(INTERPRETERS))
-    report.add("   the same with its classifiers (scikit-learn)", full, "s CPU")
+    report.add("the same with its classifiers (scikit-learn)", full, "s CPU")
     if report.has("spuco", "SpuCo"):
         theirs = min(seconds_after_torch(SPUCO) for _ in range(INTERPRETERS))
-        report.add("   import of SpuCo's methods, beyond torch", theirs, "s CPU")
-        report.add("   SpuCo's methods / the room's classifiers", theirs / full)
+        report.add("import of SpuCo's methods, beyond torch", theirs, "s CPU")
+        report.add("SpuCo's methods / the room's classifiers", theirs / full)
 
 
 def seconds_after_torch(code: str) -> float:

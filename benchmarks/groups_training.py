@@ -42,13 +42,13 @@ def group_dro(report: Report, part: Part) -> None:
     wall = best_times(tasks, REPEATS)
     cpu = best_times(tasks, REPEATS, cpu_time)
     report.say(f"  one epoch of GroupDRO, {len(y):,} × {X.shape[1]}")
-    report.add("   surefoot", wall["ours"] * 1e3, "ms")
+    report.add("surefoot", wall["ours"] * 1e3, "ms")
     if "SpuCo" in wall:
-        report.add("   SpuCo, as it comes (4 loader processes)", wall["SpuCo"] * 1e3, "ms")
+        report.add("SpuCo, as it comes (4 loader processes)", wall["SpuCo"] * 1e3, "ms")
         report.add("C5 SpuCo / surefoot, wall", wall["SpuCo"] / wall["ours"], at_least=5)
-        report.add("   SpuCo / surefoot, CPU", cpu["SpuCo"] / cpu["ours"])
+        report.add("SpuCo / surefoot, CPU", cpu["SpuCo"] / cpu["ours"])
         alone = wall["SpuCo alone"] / wall["ours"]
-        report.add("   SpuCo with its loader processes off / surefoot, wall", alone)
+        report.add("SpuCo with its loader processes off / surefoot, wall", alone)
 
 
 def spuco_epochs(X: Tensor, y: Tensor, groups: np.ndarray) -> dict[str, Callable[[], object]]:
@@ -104,13 +104,11 @@ def whole_fits(report: Report, part: Part, validation: Part) -> None:
         warnings.simplefilter("ignore")  # scikit-learn: "maximum iterations reached", as meant
         seconds = best_times(tasks, FITS, cpu_time)
     report.say(f"  ERM, CPU per epoch of a whole fit of {EPOCHS}")
-    report.add("   surefoot, scored on 1,000 validation rows", seconds["ours"] / EPOCHS * 1e3, "ms")
-    report.add(
-        "   MLPClassifier (SGD, no validation) / surefoot", seconds["scikit"] / seconds["ours"]
-    )
+    report.add("surefoot, scored on 1,000 validation rows", seconds["ours"] / EPOCHS * 1e3, "ms")
+    report.add("MLPClassifier (SGD, no validation) / surefoot", seconds["scikit"] / seconds["ours"])
     if "skorch" in seconds:
         ratio = seconds["skorch"] / seconds["ours"]
-        report.add("   skorch (same validation rows) / surefoot", ratio)
+        report.add("skorch (same validation rows) / surefoot", ratio)
 
 
 def skorch_fit(part: Part, validation: Part) -> Callable[[], object]:

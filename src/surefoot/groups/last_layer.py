@@ -92,6 +92,8 @@ class LastLayerRetraining(ClassifierMixin, BaseEstimator):
         seed, names = base._seed(), base.group_names_
         training, held_out = base._training_and_validation(part, X_val, y_val, groups_val, seed)
         classes = base.classes_
+        if len(classes) < 2:
+            raise InputError("y", "one class", "at least two classes")
         base.fit(
             training.X,
             classes[training.y],
@@ -129,8 +131,6 @@ class LastLayerRetraining(ClassifierMixin, BaseEstimator):
         return self.classes_[best]
 
     def _fit_heads(self, rows: Part) -> None:
-        if len(self.classes_) < 2:
-            raise InputError("y", "one class", "at least two classes")
         features = self._features(self.estimator_._inputs(rows.X))
         cells = rows.y if rows.groups is None else rows.groups
         scaler = StandardScaler().fit(features)
