@@ -2,8 +2,8 @@
 
 A convolutional network of three conv-BatchNorm-ReLU blocks on the CelebA-shaped task. For each
 seed, method and state of the network (norms as trained, re-estimated, and logits recentred) the
-learning rate is the one with the best worst-class validation accuracy. About five minutes on two
-quiet cores.
+learning rate is the one with the best worst-class validation accuracy. `FairDropoutClassifier`
+re-estimates and recentres by itself; here each step is shown. Five minutes on two quiet cores.
 """
 
 from __future__ import annotations
@@ -89,21 +89,11 @@ def run(variant: str, seed: int, rate: float) -> list[dict[str, Any]]:
     if getattr(model, "recalibrated_", []):
         states[RE_ESTIMATED] = metrics_of(model, task)
     if placement is not None:
-        states[RECENTRED] = metrics_of(model, task, logit_shift(model, task.train.X))
+        states[RECENTRED] = metrics_of(model, task, model.logit_shift_)
         model.network_.load_state_dict(model.trained_state_)
     states[TRAINED] = metrics_of(model, task)
     head = {"variant": variant, "seed": seed, "rate": rate}
     return [head | {"state": state} | metrics for state, metrics in states.items()]
-
-
-def logit_shift(model: Any, X: NDArray) -> NDArray:
-    """Return how far dropping the memory moves the mean logits of the training rows, (C,).
-
-    What re-estimation does for a BatchNorm, adding this does for the bias of the head: no labels
-    and no groups are needed.
-    """
-    own = model.logits(X, memory="own", ids=torch.arange(len(X)))
-    return own.mean(0) - model.logits(X).mean(0)
 
 
 def metrics_of(model: Any, task: Task, shift: NDArray | float = 0.0) -> dict[str, float]:
@@ -160,7 +150,7 @@ def main() -> None:
         for p_gen in (".25", ".5"):
             for state in (TRAINED, RECENTRED):
                 worst = np.mean(values(f"block 3, {p_gen}", state, f"worst {metric}"))
-                barred = (p_gen, state, metric) == (".25", TRAINED, "argmax")
+                barred = (p_gen, state, metric) == (".25", RECENTRED, "argmax")
                 name = f"B2 worst group − ERM's, {metric}, block 3, {p_gen}, {state}"
                 report.add(name, float(worst - erm), "", at_least=0.08 if barred else None)
     report.close()

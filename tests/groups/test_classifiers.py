@@ -238,6 +238,18 @@ def test_memory_scores_are_own_minus_dropped_loss() -> None:
     np.testing.assert_allclose(model.memory_scores_, expected, atol=1e-5)
 
 
+def test_recentred_logits_have_the_mean_they_had_in_training() -> None:
+    model = _fit(FairDropoutClassifier(**FAST))
+    X = small_celeba().train.X
+    own = model.logits(X, memory="own", ids=torch.arange(len(X)))
+    recentred = model._raw_logits(model._inputs(X))
+    np.testing.assert_allclose(recentred.mean(0), own.mean(0), atol=1e-4)
+    assert np.abs(model.logit_shift_).max() > 0.01
+    plain = _fit(FairDropoutClassifier(**FAST, recenter=False))
+    assert (plain.logit_shift_ == 0).all()
+    np.testing.assert_allclose(plain._raw_logits(plain._inputs(X)), model.logits(X), atol=1e-6)
+
+
 def test_redrawn_masks_differ_from_tied_ones() -> None:
     X = small_celeba().test.X[:20]
     tied = _fit(FairDropoutClassifier(**FAST)).predict_proba(X)

@@ -23,8 +23,10 @@ from surefoot.groups.tuning import choose
 if TYPE_CHECKING:
     import pandas as pd
 
-# Raised when the numbers of a cell change. Tables: 2 since 0/1 inputs keep their scale.
-IMAGES_VERSION, TABLES_VERSION = 1, 2
+# Raised when the numbers of a cell change.
+_VERSION = 1
+_TABLES_VERSION = 2  # 0/1 inputs keep their scale
+_SPLIT_VERSION = 3  # logits are recentred
 
 Config = Mapping[str, Any]
 _RATES: list[Config] = [{"learning_rate": rate} for rate in (0.1, 0.05, 0.02)]
@@ -99,9 +101,15 @@ def build_cells(
             if source.table is not None:
                 params["table"] = dict(source.table)
             function = "surefoot.groups.cells:run_cell"
-            version = IMAGES_VERSION if source.task in SHAPES else TABLES_VERSION
+            version = _version(source, base)
             cells[name] = Cell(name, function, params, seed, version, source.fingerprint)
     return list(cells.values())
+
+
+def _version(source: Source, method: str) -> int:
+    if method in ("fairdropout", "redrawn"):
+        return _SPLIT_VERSION
+    return _VERSION if source.task in SHAPES else _TABLES_VERSION
 
 
 @lru_cache(maxsize=2)

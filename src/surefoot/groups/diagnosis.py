@@ -193,7 +193,10 @@ def memory_accuracies(
         if memory == "own" and ids is None:
             continue
         own = torch.as_tensor(ids) if memory == "own" else None
-        top = model.classes_[model.logits(X, memory=memory, ids=own).argmax(1)]
+        logits = model.logits(X, memory=memory, ids=own)
+        if memory == "drop":  # as predict_proba does
+            logits = logits + model.logit_shift_
+        top = model.classes_[logits.argmax(1)]
         result[f"{memory}{suffix}"] = worst_accuracy(top == y, cells)
     return result
 

@@ -77,6 +77,8 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     network_ : nn.Module
     center_, scale_ : ndarray
         What the inputs are standardised by.
+    logit_shift_ : ndarray of shape (C,)
+        Added to the network's outputs before anything else; zero but for `FairDropoutClassifier`.
     group_names_ : ndarray or None
         Groups (label × attribute) seen in training.
     decision_threshold_ : float
@@ -145,6 +147,7 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         training, validation = self._training_and_validation(part, X_val, y_val, groups_val, seed)
         self._fit_standardization(training.X)
         self.history_: list[dict[str, float]] = []
+        self.logit_shift_ = np.zeros(len(self.classes_))
         self.network_ = self._fit_network(training, validation, seed)
         self._calibrate(validation)
         return self
@@ -261,7 +264,7 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
             self.decision_threshold_ = float(1 / (1 + np.exp(difference)))
 
     def _raw_logits(self, inputs: Tensor) -> NDArray:
-        return logits_of(self.network_, inputs).double().cpu().numpy()
+        return logits_of(self.network_, inputs).double().cpu().numpy() + self.logit_shift_
 
     def _probabilities(self, X: Any) -> NDArray:
         check_is_fitted(self, "network_")

@@ -17,6 +17,7 @@ from surefoot.groups.attachment import attach, fair_layers
 from surefoot.groups.estimator import GroupClassifier, Network
 
 FORMAT = 1
+_ARRAYS = ("center_", "scale_", "logit_shift_", "class_offsets_")
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
 METHODS: dict[str, type[GroupClassifier]] = {
     "fairdropout": classifier.FairDropoutClassifier,
@@ -49,7 +50,7 @@ def save(model: GroupClassifier, folder: str | Path, **extra: Any) -> Path:
     folder = Path(folder)
     network = model.network_
     tensors = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
-    for name in ("center_", "scale_", "class_offsets_"):
+    for name in _ARRAYS:
         tensors[name] = torch.as_tensor(getattr(model, name))
     params = model.get_params(deep=False)
     params["network"] = None if model.network is None else "given by the user"
@@ -115,7 +116,7 @@ def load(folder: str | Path, *, network: Network | None = None) -> tuple[GroupCl
     model.temperature_, model.history_ = settings["temperature"], settings["history"]
     names = settings["group_names"]
     model.group_names_ = None if names is None else np.array(names)
-    for name in ("center_", "scale_", "class_offsets_"):
+    for name in _ARRAYS:
         setattr(model, name, tensors.pop(name).numpy())
     if len(model.classes_) == 2:
         difference = model.class_offsets_[1] - model.class_offsets_[0]

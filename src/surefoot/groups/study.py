@@ -204,8 +204,8 @@ _SCORES = (
 _LIMITS = (
     "The images are real and the group shares are those of CelebA and Waterbirds, but the "
     "attribute is planted: the paper's own five data sets and pretrained networks are not used, "
-    "and none of its figures is claimed to be reproduced. (0.2, 0.5) and the thresholds are our "
-    "recipe; the paper discloses (0.2, 0.2) for one data set.\n\n"
+    "and none of its figures is claimed to be reproduced. (0.2, 0.5), recentred logits and "
+    "thresholds are our recipe; the paper discloses (0.2, 0.2) for one data set.\n\n"
     "One draw of a task has 250 test rows in each planted group, so that a single seed moves by "
     "several points. Read the intervals, not the third digit."
 )
