@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,23 @@ def test_a_closed_room_says_what_is_open(
         pytest.skip("every room is open")
     assert _main(monkeypatch, "run", closed) == 2
     assert "an open room: groups" in capsys.readouterr().err
+
+
+def test_a_missing_library_names_its_extra(tmp_path: Path) -> None:
+    """In a fresh interpreter in which torch can't be imported."""
+    (tmp_path / "t.csv").write_text("y,a,x\n0,f,1\n1,m,2\n")
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "sys.argv = ['surefoot', 'groups', 'fit', 't.csv', '-t', 'y', '-g', 'a']\n"
+        "from surefoot.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "surefoot: torch is not installed; it comes with: pip install 'surefoot[groups]'"
+    )
 
 
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

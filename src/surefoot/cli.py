@@ -14,10 +14,13 @@ from typing import Annotated
 import typer
 
 from surefoot import __version__, data_commands
-from surefoot.ground.errors import SurefootError
+from surefoot.ground.errors import MissingExtraError, SurefootError
 from surefoot.groups import commands as groups_commands
 from surefoot.options import AsJson, Executor, Out, Seeds, print_json
 from surefoot.rooms import ROOMS
+
+# Which extra brings a library that a room needs.
+EXTRAS = {"torch": "groups", "sklearn": "groups", "safetensors": "groups", "distributed": "dask"}
 
 app = typer.Typer(
     name="surefoot",
@@ -80,6 +83,13 @@ def main() -> None:
             raise
         typer.echo(f"surefoot: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None or os.environ.get("SUREFOOT_DEBUG"):
+            raise
+        needed = f"{error.name} is not installed; it comes with: pip install 'surefoot[{extra}]'"
+        typer.echo(f"surefoot: {needed}", err=True)
+        sys.exit(MissingExtraError.exit_code)
     except KeyboardInterrupt:
         typer.echo("surefoot: interrupted", err=True)
         sys.exit(130)
