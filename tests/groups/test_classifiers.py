@@ -278,8 +278,14 @@ def test_bad_parameters_are_named_at_fit(params: dict, words: str) -> None:
 def test_bad_data() -> None:
     X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
     model = FairDropoutClassifier(epochs=1)
-    with pytest.raises(ValueError, match="NaN"):
-        model.fit(np.where(X > 2, np.nan, X) * np.where(X.max() == X, np.nan, 1), y)
+    broken = X.copy()
+    broken[3, 1] = np.inf
+    with pytest.raises(InputError, match=r"X: found NaN or infinity at \(3, 1\)"):
+        model.fit(broken, y)
+    with pytest.raises(InputError, match="y: found a missing label in row 2"):
+        model.fit(X, np.where(np.arange(40) == 2, np.nan, y))
+    with pytest.raises(InputError, match="X_val: found NaN"):
+        model.fit(X, y, X_val=broken, y_val=y)
     with pytest.raises(InputError, match="y_val: found None"):
         model.fit(X, y, X_val=X)
     with pytest.raises(InputError, match="y_val: found 7"):
@@ -297,6 +303,8 @@ def test_bad_data() -> None:
     model.fit(X, y)
     with pytest.raises(ValueError, match="features"):
         model.predict(X[:, :2])
+    with pytest.raises(InputError, match="NaN or infinity"):
+        model.predict(broken)
 
 
 def test_a_group_without_training_rows_is_named() -> None:

@@ -36,6 +36,8 @@ Network = Callable[[tuple[int, ...], int], nn.Module]
 Threshold = Literal["worst_class", "worst_group", "argmax"]
 Checkpoint = Literal["last", "best"]
 Masks = Literal["none", "tied", "redrawn"]
+# Finiteness is checked by ourselves, to say where.
+_ANY_ARRAY: dict[str, Any] = {"allow_nd": True, "dtype": "numeric", "ensure_all_finite": False}
 
 
 # A dataclass writes the explicit constructor that scikit-learn's contract asks of every subclass.
@@ -290,15 +292,21 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         return as_tensor((X - self.center_) / self.scale_, self.device)
 
     def _tensor(self, X: Any) -> Tensor:
-        X = validate_data(self, X, reset=False, allow_nd=True, dtype="numeric")
+        X = self._checked_inputs(X, "X")
         if X.shape[1:] != self.input_shape_:
             raise InputError(
                 "X", f"rows of shape {X.shape[1:]}", f"rows of shape {self.input_shape_}"
             )
         return self._inputs(X)
 
+    def _checked_inputs(self, X: Any, where: str) -> NDArray:
+        return preparation.check_finite(validate_data(self, X, reset=False, **_ANY_ARRAY), where)
+
     def _checked_part(self, X: Any, y: Any, groups: Any, weights: Any, ids: Any) -> Part:
-        X, y = validate_data(self, X, y, allow_nd=True, dtype="numeric")
+        if np.asarray(y).ndim == 1:
+            preparation.refuse_missing(y, "y")
+        X, y = validate_data(self, X, y, **_ANY_ARRAY)
+        preparation.check_finite(X)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.input_shape_ = tuple(X.shape[1:])
@@ -327,7 +335,7 @@ class GroupClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     def _checked_validation(self, X: Any, y: Any, groups: Any) -> Part:
         if y is None:
             raise InputError("y_val", None, "labels of the validation rows")
-        X = validate_data(self, X, reset=False, allow_nd=True, dtype="numeric")
+        X = self._checked_inputs(X, "X_val")
         y = preparation.check_target(y, len(X), "y_val")
         codes = preparation.encode(y, self.classes_, "y_val")
         group_codes = None

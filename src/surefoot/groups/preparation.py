@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from surefoot.ground.errors import InputError
@@ -49,8 +50,8 @@ def cross_groups(y: Any, attributes: Any, *, where: str = "groups") -> NDArray:
         raise InputError(
             where, f"shape {columns.shape}", "one value or one row of values for each row"
         )
-    missing = [i for i, row in enumerate(columns) if any(v is None or v != v for v in row)]
-    if missing:
+    missing = np.flatnonzero(pd.isna(columns).any(axis=1))
+    if len(missing):
         raise InputError(where, f"a missing value in row {missing[0]}", "a value in every row")
     names = getattr(attributes, "columns", None)
     if names is None and getattr(attributes, "name", None) is not None:
@@ -74,10 +75,15 @@ def check_target(y: Any, n: int, where: str = "y") -> NDArray:
         y = y[:, 0]
     if y.ndim != 1 or len(y) != n:
         raise InputError(where, f"shape {y.shape}", f"one label for each of the {n} rows")
-    bad = [i for i, v in enumerate(y) if v is None or v != v]
-    if bad:
-        raise InputError(where, f"a missing label in row {bad[0]}", "a label in every row")
+    refuse_missing(y, where)
     return y
+
+
+def refuse_missing(y: Any, where: str) -> None:
+    """Raise if a label is None or NaN, saying in which row."""
+    missing = np.flatnonzero(pd.isna(np.asarray(y)))
+    if len(missing):
+        raise InputError(where, f"a missing label in row {missing[0]}", "a label in every row")
 
 
 def encode(values: NDArray, known: NDArray, where: str) -> NDArray:
