@@ -54,10 +54,10 @@ def audit_page(report: GroupReport, title: str, model: Any, command: str | None)
 
 _READING = (
     "Groups are label × attribute. The interval of a single group says how sure its own accuracy "
-    "is. The interval of the *worst* group also allows for its having been picked: it is wider "
-    "above, and valid for whichever group is truly worst. Few rows mean wide intervals, not bad "
-    "groups."
-).replace("*worst*", "**worst**")
+    "is. The interval of the **worst** group is about the lowest true accuracy, whichever group "
+    "has it: it allows for the group having been picked because it looks bad. Few rows mean wide "
+    "intervals, not bad groups."
+)
 
 
 def _figure(report: GroupReport) -> Figure:
@@ -67,7 +67,7 @@ def _figure(report: GroupReport) -> Figure:
         for row in table.itertuples()
     ]
     drawing = bar_plot(
-        rows, title="Accuracy by group", axis="accuracy", best="max", percent_axis=True
+        rows, title="Each group with its interval", axis="accuracy", best="max", percent_axis=True
     )
     return Figure(
         drawing, f"Bars are accuracies, lines their {report.confidence_level:.0%} interval."
@@ -90,8 +90,9 @@ def _table(report: GroupReport) -> Table:
         Column("n", "rows", "number", 0),
         Column("accuracy", "accuracy and interval", "interval", 3),
         Column("errors", "errors", "number", 0),
-        Column("flag", "note"),
     ]
+    if report.table["small"].any():
+        columns.append(Column("flag", "note"))
     return Table("Groups", columns, rows)
 
 
@@ -102,7 +103,9 @@ def _training(model: Any) -> Figure:
     if all(score is not None for score in scores):
         label = f"validation, {model.selection.replace('_', ' ')}"
         series.append(Series(label, epochs, scores, kind="ours"))
-    drawing = line_plot(series, title="Training", x_axis="epoch", y_axis="loss and accuracy")
+    drawing = line_plot(
+        series, title="Loss and validation accuracy", x_axis="epoch", y_axis="loss and accuracy"
+    )
     return Figure(drawing, "Validation accuracy is that of the most probable class.")
 
 
