@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from surefoot.ground.errors import InputError
+from surefoot.ground.fitting import evaluating
 from surefoot.groups import FairDropout, attach, tied
-from surefoot.groups.attachment import detach, evaluating, fair_layers, memory_mode
+from surefoot.groups.attachment import detach, fair_layers, memory_mode
 
 IDS = torch.tensor([4, 9, 2])
 X = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))

@@ -206,18 +206,6 @@ def memory_mode(model: nn.Module, memory: Memory) -> Iterator[None]:
             layer.memory = old
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Run in ``eval()``, then give every module the mode it had; some may be frozen."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-
-
 def refuse_data_parallel(model: nn.Module) -> None:
     """Raise where ids would reach the wrong replica."""
     if any(isinstance(module, nn.DataParallel) for module in model.modules()):

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.ground.errors import InputError
-from surefoot.groups.attachment import evaluating, fair_layers, memory_mode
+from surefoot.ground.fitting import PooledMoments, evaluating
+from surefoot.groups.attachment import fair_layers, memory_mode
 from surefoot.groups.examples import ID_KEY
 from surefoot.groups.norms import watch_norms
 
@@ -69,32 +70,13 @@ def recalibrate_batchnorm(
 
 
 def _re_estimate(norm: Any, run: Callable[[], object]) -> None:
-    count = 0
-    total = torch.zeros_like(norm.running_mean, dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    offset: Tensor | None = None
-
-    def collect(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-        nonlocal count, offset
-        values = args[0].detach().double().transpose(0, 1).flatten(1)
-        if offset is None:  # squares about a typical value, so that they do not cancel
-            offset = values.mean(1)
-        centred = values - offset[:, None]
-        count += centred.shape[1]
-        total.add_(centred.sum(1))
-        squares.add_(centred.square().sum(1))
-
-    hook = norm.register_forward_pre_hook(collect)
-    try:
+    moments = PooledMoments(norm.running_mean)
+    with norm.register_forward_pre_hook(lambda _, args: moments.add(args[0])):
         run()
-    finally:
-        hook.remove()
-    if offset is None or count < 2:
-        raise InputError("batches", f"{count} values for a BatchNorm", "at least two")
-    mean = total / count
-    variance = (squares / count - mean.square()).clamp(min=0) * count / (count - 1)
-    norm.running_mean.copy_(mean + offset)
-    norm.running_var.copy_(variance)
+    if moments.count < 2:
+        raise InputError("batches", f"{moments.count} values for a BatchNorm", "at least two")
+    norm.running_mean.copy_(moments.mean)
+    norm.running_var.copy_(moments.variance)
 
 
 def _run(model: nn.Module, batch: Any) -> object:

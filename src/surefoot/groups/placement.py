@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.ground.errors import InputError
-from surefoot.groups.attachment import evaluating
+from surefoot.ground.fitting import evaluating
 from surefoot.groups.layer import FairDropout
 from surefoot.groups.norms import BatchNorm, keeps_statistics
 

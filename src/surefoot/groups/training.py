@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from surefoot.ground.errors import UnmetError
-from surefoot.ground.streams import stream, subseed
+from surefoot.ground.fitting import keyed_torch
+from surefoot.ground.streams import stream
 from surefoot.groups.attachment import memory_mode, tied
 from surefoot.groups.layer import Memory
 from surefoot.groups.objectives import Objective
@@ -90,7 +91,7 @@ def train(
     optimizer = schedule.optimizer_of(network)
     step = 0
     network.train()
-    with _keyed_torch(seed, "training"):
+    with keyed_torch(seed, "training"):
         for epoch in range(schedule.epochs):
             order = torch.as_tensor(stream(seed, "order", epoch).permutation(n))
             fresh = stream(seed, "redrawn", epoch)
@@ -140,18 +141,10 @@ def logits_of(
 
 def build(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
     """Call `factory` with initial weights that depend on `seed` only."""
-    with _keyed_torch(seed, "initial weights"):
+    with keyed_torch(seed, "initial weights"):
         return factory()
 
 
 def as_tensor(X: NDArray, device: str) -> Tensor:
     """Return inputs as a float32 tensor on `device`."""
     return torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32)).to(device)
-
-
-@contextmanager
-def _keyed_torch(seed: int, purpose: str) -> Iterator[Any]:
-    # Initialisers and ordinary dropout know only the global generator: lend them a keyed one.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(subseed(seed, purpose))
-        yield
