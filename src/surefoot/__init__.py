@@ -10,15 +10,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from surefoot import averaging as averaging
     from surefoot import groups as groups
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "__version__", "groups"]
+__all__ = ["InputError", "__version__", "averaging", "groups"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "groups":
-        return importlib.import_module("surefoot.groups")
+    if name in ("averaging", "groups"):
+        return importlib.import_module(f"surefoot.{name}")
     if name == "InputError":
         return importlib.import_module("surefoot.ground.errors").InputError
     msg = f"module 'surefoot' has no attribute {name!r}"

@@ -29,7 +29,9 @@ ROOMS: Mapping[str, Room] = {
         "surefoot.groups.study:STUDY",
     ),
     "averaging": Room(
-        "Could averaging the weights get there sooner?", "LAWA, EMA and post-hoc averaging"
+        "Could averaging the weights get there sooner?",
+        "LAWA, EMA and post-hoc averaging",
+        "surefoot.averaging.study:STUDY",
     ),
     "confidence": Room(
         "How sure is SGD of what it learned?", "multiplier bootstrap for averaged SGD"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,8 @@ front = typer.Typer()
 front.add_typer(app, name="averaging")
 
 
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(front, ["averaging", "merge", *map(str, arguments)])
+def run(*arguments: str | Path, command: str = "merge") -> Result:
+    return CliRunner().invoke(front, ["averaging", command, *map(str, arguments)])
 
 
 @pytest.fixture
@@ -56,6 +58,35 @@ def test_an_exponential_average(checkpoints: Path, tmp_path: Path) -> None:
 def test_an_error_passes_through(checkpoints: Path, tmp_path: Path) -> None:
     done = run(checkpoints, "--weights", "1,1", "-o", tmp_path / "out.safetensors")
     assert isinstance(done.exception, InputError)
+
+
+def test_search_passes_every_option_on(
+    checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A score that is the higher, the more checkpoints were averaged: their names are in the file.
+    judge = tmp_path / "judge.py"
+    judge.write_text("import sys; print(open(sys.argv[1], 'rb').read().count(b'step_'))")
+    evaluate = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(judge))} {{path}}"
+    monkeypatch.setattr(sys, "argv", ["/bin/surefoot", "averaging", "search", "a folder"])
+    done = run(
+        checkpoints, "--evaluate", evaluate, "--higher-is-better", "--profile", "cosine",
+        "--per-octave", "1", "--rule", "best", "--executor", "serial", "--out", tmp_path / "out",
+        "--json", command="search",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert [row["value"] for row in answer["curve"]] == [1, 2, 3]
+    assert (answer["chosen"], answer["rule"], answer["profile"]) == (3, "best", "cosine")
+    assert answer["higher_is_better"] is True
+    written = json.loads((tmp_path / "out" / "search.json").read_text())
+    assert written["command"] == "surefoot averaging search 'a folder'"
+
+    done = run(
+        checkpoints, "--evaluate", evaluate, "--executor", "serial", "--out", tmp_path / "out",
+        command="search",
+    )  # fmt: skip
+    assert "the last iterate itself: no window of up to 3 checkpoints is better" in done.stdout
+    assert f"page: {tmp_path / 'out' / 'index.html'}" in done.stdout
 
 
 def test_named_profiles() -> None:

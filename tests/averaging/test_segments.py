@@ -112,6 +112,8 @@ def test_a_horizon_of_nothing_is_the_raw_iterate() -> None:
     averager = WeightAverager(model, {"s": SegmentMeans()})
     train(model, 5, averager.update)
     assert torch.equal(served(averager, "s", horizon=0), live_vector(model))
+    raw = averager.averaged_state_dict("s", horizon=0)
+    assert all(torch.equal(raw[name], tensor) for name, tensor in model.state_dict().items())
 
 
 @pytest.mark.parametrize("horizon", [0, -3, 0.0, 1.5, float("nan"), True])

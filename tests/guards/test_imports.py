@@ -45,7 +45,8 @@ def _command(arguments: list[str]) -> str:
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["list"], ["run", "--help"], ["data", "--help"], ["groups", "--help"],
-     ["groups", "fit", "--help"], ["groups", "audit", "--help"], ["groups", "bench", "--help"]],
+     ["groups", "fit", "--help"], ["groups", "audit", "--help"], ["groups", "bench", "--help"],
+     ["averaging", "--help"], ["averaging", "merge", "--help"], ["averaging", "search", "--help"]],
     ids=" ".join,
 )  # fmt: skip
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:

@@ -69,9 +69,8 @@ def exchange_(live: Sequence[Tensor], held: Sequence[Tensor]) -> None:
 @torch.no_grad()
 def are_finite(tensors: Sequence[Tensor]) -> bool:
     """Return whether no element is infinite or NaN; one reduction over each tensor."""
-    # A sum is not finite if a term is not; float64 can't overflow over float32 terms.
-    sums = [t.sum(dtype=torch.promote_types(t.dtype, torch.float64)) for t in tensors]
-    return all(bool(total.isfinite()) for total in sums)
+    # A sum is finite only if every term is; one that is not may have overflowed: look closer.
+    return all(bool(t.sum().isfinite()) or bool(t.isfinite().all()) for t in tensors)
 
 
 def foreach_lerp_(averages: list[Tensor], targets: list[Tensor], weight: float) -> None:

@@ -286,11 +286,9 @@ class WeightAverager:
                 "buffers='ignore': norms keep the running statistics of the last iterate, which "
                 "can cost many points of accuracy with a wide horizon"
             )
-        average = None
+        average = self._read(name, horizon, profile) if running.pushes else None
         if not running.pushes:
             warnings.warn(f"{name!r} is empty: the raw weights are used", RuntimeWarning, 3)
-        elif horizon != 0 or not isinstance(running, Combinable):
-            average = self._read(name, horizon, profile)
         changing = [] if recalibrate is None else norms.values()
         statistics = [norm.get_buffer(name) for norm in changing for name in STATISTICS]
         with self._serving(average, statistics=statistics, quiet=quiet):
@@ -388,7 +386,7 @@ class WeightAverager:
         """Return the averages as plain values and copies of tensors; right inside `applied` too."""
         with self._lock:
             averages = storage.state_of(self.schemes, self._running, self._swap)
-            counts = {"steps": self.steps, "skipped": self.skipped}
+            counts = {name: getattr(self, name) for name in ("total_steps", "steps", "skipped")}
             return {"format": storage.FORMAT, **counts, "averages": averages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -442,7 +440,8 @@ class WeightAverager:
             raise InputError("model", listed(changed, 3), "shapes, dtypes and devices that stay")
         if self._staging is None:
             return live
-        foreach_copy_(self._staging.views, live)
+        with torch.no_grad():
+            foreach_copy_(self._staging.views, live)
         return self._staging.views
 
     def _is_finite(self, theta: list[Tensor], step: int) -> bool:
@@ -456,8 +455,11 @@ class WeightAverager:
         self.skipped += 1
         return False
 
-    def _read(self, name: str, horizon: float | None, profile: Profile) -> Flat:
+    def _read(self, name: str, horizon: float | None, profile: Profile) -> Flat | None:
+        """Return an average; None stands for the raw weights."""
         running = self._named(name)
+        if isinstance(running, Combinable) and horizon == 0:
+            return None
         if isinstance(running, Combinable) and (horizon is not None or profile != "uniform"):
             average = self.synthesize(horizon, profile, name=name).flat
         elif horizon is not None or profile != "uniform":

@@ -53,21 +53,20 @@ class Member:
         object.__setattr__(self, "sharded", is_sharded(self.tensor))
 
     @property
+    def held(self) -> Any:
+        """What the model holds in its place now."""
+        if self.owner is None:
+            return self.tensor
+        return self.owner._parameters.get(self.attribute, self.owner._buffers.get(self.attribute))
+
+    @property
     def in_place(self) -> bool:
         """Whether the model still holds this very tensor."""
-        if self.owner is None:
-            return True
-        held = self.owner._parameters.get(self.attribute, self.owner._buffers.get(self.attribute))
-        return held is self.tensor
+        return self.held is self.tensor
 
     def local(self) -> Tensor:
-        """Return the tensor, or this process's shard of it, as a view outside the graph.
-
-        Writing through it bumps the version counter, so that autograd notices; writing through
-        ``.data`` would corrupt gradients silently.
-        """
-        local: Any = self.tensor.detach()
-        return local.to_local() if self.sharded else local
+        """Return the tensor, or this process's shard of it, as a view outside the graph."""
+        return local_of(self.tensor)
 
     def like(self, local: Tensor) -> Tensor:
         """Return a tensor like the model's own from the contents of this process's shard."""
@@ -139,6 +138,8 @@ class Binding:
 
     def check(self) -> None:
         """Raise if the model no longer holds the tensors that are averaged."""
+        if not all(member.in_place for member in self.members):
+            self.reshard()
         moved = [member.name for member in self.members if not member.in_place]
         if moved:
             raise InputError("model", f"replaced tensors: {listed(moved)}", _REBIND)
@@ -146,6 +147,13 @@ class Binding:
         if thawed:
             allowed = "only_trainable=False, for models that are unfrozen in steps"
             raise InputError("model", f"unfrozen since: {listed(thawed)}", allowed)
+
+    def reshard(self) -> None:
+        """Have FSDP drop what it keeps gathered: it stands in the place of the shards meanwhile."""
+        for module in self.model.modules() if self.model is not None else ():
+            reshard: Any = getattr(module, "reshard", None)
+            if reshard is not None and hasattr(module, "unshard"):
+                reshard()
 
 
 _REBIND = (
@@ -197,6 +205,16 @@ def plain_names(named: Mapping[str, Any]) -> dict[str, Any]:
 def is_sharded(tensor: Tensor) -> bool:
     """Return whether `tensor` is a DTensor, of which a process holds a shard."""
     return hasattr(tensor, "to_local") and hasattr(tensor, "placements")
+
+
+def local_of(tensor: Tensor) -> Tensor:
+    """Return `tensor`, or this process's shard of it, as a view outside the graph.
+
+    Writing through it bumps the version counter, so that autograd notices; writing through
+    ``.data`` would corrupt gradients silently.
+    """
+    local: Any = tensor.detach()
+    return local.to_local() if is_sharded(tensor) else local
 
 
 def _of_module(model: nn.Module) -> Iterator[Member]:

@@ -62,6 +62,7 @@ class Layout:
             step = _ALIGNMENT // kind[1].itemsize
             self._sizes[bucket] += math.ceil(tensor.numel() / step) * step
 
+    @torch.inference_mode(False)  # what is born in that mode can't be written to after it
     def empty(self, *, pin_memory: bool = False) -> Flat:
         """Return zeroed buffers."""
         flats = [

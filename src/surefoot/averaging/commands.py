@@ -1,20 +1,20 @@
-"""``surefoot averaging``: average checkpoints on disk."""
+"""``surefoot averaging``: average checkpoints on disk, and find how many of them to average."""
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from surefoot.options import AsJson, print_json
+from surefoot.options import AsJson, Executor, Out, print_json
+
+if TYPE_CHECKING:
+    from surefoot.averaging.horizon import Rule
 
 app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def averaging() -> None:
-    """Average checkpoints on disk."""
 
 
 @app.command()
@@ -60,3 +60,46 @@ def merge(
         print_json(merged.to_dict())
     else:
         typer.echo(str(merged))
+
+
+@app.command()
+def search(
+    folder: Annotated[Path, typer.Argument(help="Checkpoints of one run.")],
+    evaluate: Annotated[
+        str,
+        typer.Option(
+            help="package.module:function, called with a path; or a command with {path} in it, "
+            "whose last line is a number or a JSON list of losses."
+        ),
+    ],
+    profile: Annotated[str, typer.Option(help="uniform, cosine or one-minus-sqrt.")] = "uniform",
+    per_octave: Annotated[int, typer.Option(help="Windows between one and its double.")] = 2,
+    higher_is_better: Annotated[
+        bool, typer.Option("--higher-is-better", help="For accuracy and the like.")
+    ] = False,
+    rule: Annotated[
+        str,
+        typer.Option(help="one-se: the shortest within one standard error of the best; or best."),
+    ] = "one-se",
+    executor: Executor = "local",
+    out: Out = Path("search"),
+    as_json: AsJson = False,
+) -> None:
+    """Find how many of the latest checkpoints to average. Run again to go on."""
+    from surefoot.averaging.folder_search import search_folder
+
+    found = search_folder(
+        folder,
+        evaluate,
+        out=out,
+        profile=profile,
+        per_octave=per_octave,
+        rule=cast("Rule", rule),
+        higher_is_better=higher_is_better,
+        executor=executor,
+        command=shlex.join(["surefoot", *sys.argv[1:]]),
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(f"{found}\n\naverage: {found.merged}\npage: {found.page}")

@@ -42,7 +42,7 @@ def copy_into(model: nn.Module, state: Mapping[str, Any], *, buffers: bool) -> N
     if wrong:
         raise InputError("model", f"does not fit: {listed(wrong)}", "the same names and shapes")
     for name, target in targets.items():
-        target.copy_(source[name])
+        target.copy_(source[name] if is_sharded(target) else _whole(source[name]))
 
 
 def write(

@@ -16,9 +16,9 @@ def follow(
 ) -> list[Any]:
     """Register hooks on `optimizer`; return their handles."""
     found = type(optimizer).__name__
-    while not isinstance(optimizer, torch.optim.Optimizer) and hasattr(optimizer, "optimizer"):
+    while not _has_hooks(optimizer) and hasattr(optimizer, "optimizer"):
         optimizer = optimizer.optimizer  # as Accelerate and Lightning wrap it
-    if not isinstance(optimizer, torch.optim.Optimizer):
+    if not _has_hooks(optimizer):
         raise InputError("optimizer", found, "a torch optimizer")
     moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not any(id(member.tensor) in moved for member in binding.members):
@@ -34,6 +34,13 @@ def follow(
             update()
 
     return [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
+
+
+def _has_hooks(optimizer: Any) -> bool:
+    """Return whether `optimizer` is a torch optimizer, and not only one by name as Accelerate's."""
+    return isinstance(optimizer, torch.optim.Optimizer) and hasattr(
+        optimizer, "_optimizer_step_post_hooks"
+    )
 
 
 def _was_left_out(optimizer: Any) -> bool:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.averaging.arithmetic import exchange_, foreach_copy_
-from surefoot.averaging.binding import Binding
+from surefoot.averaging.binding import Binding, local_of
 from surefoot.averaging.buffers import Flat, is_dense
 
 _RAW = (
@@ -76,7 +76,6 @@ class Swap:
         else:
             self._raw = [live.clone() for live in self._live]
             foreach_copy_(self._live, average.views)
-        _reshard(self._binding.model)
 
     @torch.no_grad()
     def undo(self) -> None:
@@ -87,11 +86,19 @@ class Swap:
             buffer.copy_(before)
         if self.average is None:
             return
+        self._binding.reshard()
         if self.exchanged:
             exchange_(self._live, self._raw)
         else:
             foreach_copy_(self._live, self._raw)
-        _reshard(self._binding.model)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Bring the raw weights to where the model was moved or converted inside the block."""
+        for member, live in zip(self._binding.members, self._live, strict=True):
+            held = live if member.held is None else local_of(member.held)
+            if held.data_ptr() != live.data_ptr() and held.shape == live.shape:
+                held.copy_(live)
 
     def in_model(self) -> dict[str, Tensor]:
         """Return copies of what is in the model now, by name."""
@@ -129,11 +136,3 @@ class Swap:
                 warnings.warn(_RAW, RuntimeWarning, stacklevel=4)
 
         return answer
-
-
-def _reshard(model: nn.Module | None) -> None:
-    """Drop gathered copies of sharded parameters; they would outlive a change of the shards."""
-    for module in model.modules() if model is not None else ():
-        reshard: Any = getattr(module, "reshard", None)
-        if reshard is not None and hasattr(module, "unshard"):
-            reshard()

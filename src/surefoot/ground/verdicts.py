@@ -71,7 +71,9 @@ class Finding:
             value += f" [{self.interval.low:{sign}.3f}, {self.interval.high:{sign}.3f}]"
         seeds = f"{self.seeds} seed{'s' if self.seeds != 1 else ''}"
         what = "lowest of " if self.check.statistic == "lowest" else ""
-        text = f"{value} over {what}{seeds}; bar {self.check.at_least:{sign}.2f}"
+        bar = self.check.at_least
+        digits = next(d for d in (2, 3, 4, 5, 6) if d == 6 or round(bar, d) == bar)
+        text = f"{value} over {what}{seeds}; bar {bar:{sign}.{digits}f}"
         return text.replace("-", "−")
 
     @property
