@@ -205,7 +205,7 @@ def test_a_command_ends_with_its_worker(tmp_path: Path) -> None:
     body = (
         "import os, time\n"
         "with open('pid.part', 'w') as file: file.write(str(os.getpid()))\n"
-        "os.rename('pid.part', 'pid'); time.sleep(60)\n"
+        "os.rename('pid.part', 'pid'); time.sleep(180)\n"
     )
     evaluation = Evaluation.of(script(tmp_path, body))
     worker = multiprocessing.get_context("spawn").Process(target=evaluation, args=(tmp_path,))

@@ -7,7 +7,6 @@ import math
 import os
 import shlex
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,9 @@ from safetensors.numpy import load_file
 
 def losses(path):
     file = path if path.is_file() else next(path.glob("*.safetensors"))
+    scratch = path.parent.parent
     with open("log", "a") as log:
-        log.write(f"{path.parent.parent.name}/{path.name}\\n")
+        log.write(f"{path.name}, {len(list(scratch.iterdir()))} in {scratch.name}\\n")
     return (load_file(file)["weight"] - 1.0) ** 2
 
 def loss(path):
@@ -247,7 +247,7 @@ def test_a_candidate_is_there_while_it_is_evaluated_and_gone_afterwards(tmp_path
     left.mkdir(parents=True)
     (left / "model.safetensors").write_bytes(b"what a killed search left")
     search()
-    assert Counter(Path("log").read_text().split()) == {".candidates/model.safetensors": 9}
+    assert set(Path("log").read_text().splitlines()) == {"model.safetensors, 1 in .candidates"}
     assert not left.parent.exists()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.averaging.networks import live_vector, mlp, train
 from torch import nn
 
 from surefoot.averaging import EMA, LAWA, Tail, WeightAverager
 from surefoot.ground.errors import InputError
-from tests.averaging.networks import live_vector, mlp, train
 
 
 def test_attached_is_the_same_as_by_hand() -> None:

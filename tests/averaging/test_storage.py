@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.averaging.networks import live_vector, mlp, train
+from tests.averaging.test_swap import assert_same
 
 from surefoot.averaging import (
     EMA,
@@ -20,8 +22,6 @@ from surefoot.averaging import (
     WeightAverager,
 )
 from surefoot.ground.errors import InputError
-from tests.averaging.networks import live_vector, mlp, train
-from tests.averaging.test_swap import assert_same
 
 ALL = {
     "ema": EMA(0.9, warmup="power"),

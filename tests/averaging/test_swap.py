@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import tracemalloc
 import warnings
 
 import pytest
@@ -205,28 +204,29 @@ def test_a_large_sum_is_not_mistaken_for_infinity() -> None:
     assert not arithmetic.are_finite([torch.tensor([float("inf"), -float("inf")])])
 
 
-def test_the_exchange_needs_one_mebibyte() -> None:
-    live, held = [torch.randn(1_000_000) for _ in range(3)], [torch.ones(1_000_000)] * 3
-    held = [h.clone() for h in held]
-    wanted = [t.clone() for t in live]
-    sizes: list[int] = []
-    original = torch.empty
-
-    def counting(*args: object, **kwargs: object) -> torch.Tensor:
-        made = original(*args, **kwargs)
-        sizes.append(made.numel() * made.element_size())
-        return made
-
-    tracemalloc.start()
-    torch.empty, before = counting, torch.empty
-    try:
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.float64, torch.float32, torch.bfloat16, torch.float8_e5m2, torch.complex64,
+     torch.complex128],
+)  # fmt: skip
+def test_the_exchange_is_exact_and_needs_no_memory(dtype: torch.dtype) -> None:
+    sizes = (300_001, 1, 0, 7)
+    live = [torch.randn(n).to(dtype) for n in sizes]
+    held = [torch.randn(n).to(dtype) for n in sizes]
+    live[0][3:5] = float("nan")
+    before = [
+        (a.clone().view(torch.uint8), b.clone().view(torch.uint8)) for a, b in pairs(live, held)
+    ]
+    with torch.profiler.profile(profile_memory=True) as profile:
         exchange_(live, held)
-    finally:
-        torch.empty = before
-        tracemalloc.stop()
-    assert sum(sizes) == 2**20
-    assert all(torch.equal(h, w) for h, w in zip(held, wanted, strict=True))
-    assert all(bool((t == 1).all()) for t in live)
+    assert sum(max(0, event.cpu_memory_usage) for event in profile.key_averages()) == 0
+    for (a, b), (was_a, was_b) in pairs(pairs(live, held), before):
+        assert torch.equal(a.view(torch.uint8), was_b)
+        assert torch.equal(b.view(torch.uint8), was_a)
+
+
+def pairs(left: object, right: object) -> list[tuple[object, object]]:
+    return list(zip(left, right, strict=True))
 
 
 def test_compiled_code_sees_the_average_without_compiling_again() -> None:

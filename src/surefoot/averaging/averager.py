@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from surefoot.averaging import exports, storage
-from surefoot.averaging.arithmetic import are_finite, foreach_copy_
+from surefoot.averaging.arithmetic import are_finite
 from surefoot.averaging.batchnorm import recalibrate as recalibrate_norms
 from surefoot.averaging.batchnorm import tracked_norms
 from surefoot.averaging.binding import STATISTICS, Binding, Source
 from surefoot.averaging.buffers import Flat, Layout, average_dtype, listed
 from surefoot.averaging.following import follow
+from surefoot.averaging.intake import Intake
 from surefoot.averaging.profiles import Profile, Weights
 from surefoot.averaging.schemes import (
     Combinable,
@@ -37,7 +38,6 @@ from surefoot.ground.streams import subseed
 
 Buffers = Literal["average", "copy", "recalibrate", "ignore"]
 NonFinite = Literal["ignore", "skip", "raise"]
-_Form = tuple[torch.Size, torch.dtype, torch.device]
 
 
 class WeightAverager:
@@ -119,15 +119,12 @@ class WeightAverager:
         self.total_steps = total_steps
         self.schemes = resolve_all(averages, total_steps)
         self._only_trainable, self._seed = only_trainable, seed
-        self._binding, self._forms = self._bind(model)
-        live = [member.local() for member in self._binding.members]
-        dtypes = [average_dtype(tensor, dtype) for tensor in live]
+        binding = self._bind(model)
         place = None if device is None else torch.device(device)
-        self._layout = Layout(self._binding.names, live, dtypes, place)
-        self._staging: Flat | None = None
-        if place is not None and any(tensor.device != place for tensor in live):
-            waiting = Layout(self._binding.names, live, [t.dtype for t in live], place)
-            self._staging = waiting.empty(pin_memory=place.type == "cpu")
+        self._intake = Intake(binding, place)
+        live = binding.seen()
+        dtypes = [average_dtype(tensor, dtype) for tensor in live]
+        self._layout = Layout(binding.names, live, dtypes, place)
         self._running = self._fresh()
         self.steps = self.skipped = 0
         self._swap: Swap | None = None
@@ -178,10 +175,14 @@ class WeightAverager:
             now = self.steps + 1 if step is None else step
             due = [name for name, scheme in self.schemes.items() if scheme.is_due(now)]
             if due:
-                theta = self._theta()
-                if self.nonfinite == "ignore" or self._is_finite(theta, now):
-                    for name in due:
-                        self._running[name].push(theta)
+                theta = self._intake.theta()
+                bad = [] if self.nonfinite == "ignore" else self._intake.not_finite(theta)
+                if bad and self.nonfinite == "raise":
+                    found = f"infinite or NaN: {listed(bad)}"
+                    raise InputError(f"weights after step {now}", found, "finite weights")
+                self.skipped += bool(bad)
+                for name in [] if bad else due:
+                    self._running[name].push(theta)
             self.steps = now
         if self.total_steps is not None and now > self.total_steps:
             self._say_once(f"training goes on beyond total_steps={self.total_steps}")
@@ -207,11 +208,7 @@ class WeightAverager:
 
     def rebind(self, model: Source) -> None:
         """Go on with a model whose tensors were replaced by others of the same names and forms."""
-        binding, forms = self._bind(model)
-        if (binding.names, forms) != (self._binding.names, self._forms):
-            allowed = "tensors of the same names, shapes, dtypes and devices"
-            raise InputError("model", "another set of tensors", allowed)
-        self._binding = binding
+        self._intake.rebind(self._bind(model))
 
     def judge(self, name: str, evaluate: Callable[[nn.Module], float]) -> bool:
         """Let the two tails of a `TwoTailed` average compete on validation data.
@@ -410,10 +407,13 @@ class WeightAverager:
         """Take over what `save` has written."""
         self.load_state_dict(storage.read(path))
 
-    def _bind(self, model: Source) -> tuple[Binding, list[_Form]]:
+    def _bind(self, model: Source) -> Binding:
         statistics = self.buffers == "average"
-        binding = Binding(model, statistics=statistics, only_trainable=self._only_trainable)
-        return binding, [_form(member.local()) for member in binding.members]
+        return Binding(model, statistics=statistics, only_trainable=self._only_trainable)
+
+    @property
+    def _binding(self) -> Binding:
+        return self._intake.binding
 
     def _fresh(self) -> dict[str, Running]:
         return {
@@ -428,32 +428,6 @@ class WeightAverager:
         if self.model is None:
             raise InputError(purpose, "named tensors", "an averager made from a module")
         return self.model
-
-    def _theta(self) -> list[Tensor]:
-        """Return the weights as they are now, where the averages live."""
-        self._binding.check()
-        live = [member.local() for member in self._binding.members]
-        forms = [_form(tensor) for tensor in live]
-        if forms != self._forms:
-            pairs = zip(self._binding.names, forms, self._forms, strict=True)
-            changed = [f"{name}: {new} was {old}" for name, new, old in pairs if new != old]
-            raise InputError("model", listed(changed, 3), "shapes, dtypes and devices that stay")
-        if self._staging is None:
-            return live
-        with torch.no_grad():
-            foreach_copy_(self._staging.views, live)
-        return self._staging.views
-
-    def _is_finite(self, theta: list[Tensor], step: int) -> bool:
-        if are_finite(theta):
-            return True
-        if self.nonfinite == "raise":
-            pairs = zip(self._binding.names, theta, strict=True)
-            bad = [name for name, tensor in pairs if not are_finite([tensor])]
-            found = f"infinite or NaN: {listed(bad)}"
-            raise InputError(f"weights after step {step}", found, "finite weights")
-        self.skipped += 1
-        return False
 
     def _read(self, name: str, horizon: float | None, profile: Profile) -> Flat | None:
         """Return an average; None stands for the raw weights."""
@@ -494,7 +468,3 @@ class WeightAverager:
         if sentence not in self._said:
             self._said.add(sentence)
             warnings.warn(sentence, RuntimeWarning, stacklevel=4)
-
-
-def _form(tensor: Tensor) -> _Form:
-    return tensor.shape, tensor.dtype, tensor.device

@@ -59,11 +59,6 @@ class Member:
             return self.tensor
         return self.owner._parameters.get(self.attribute, self.owner._buffers.get(self.attribute))
 
-    @property
-    def in_place(self) -> bool:
-        """Whether the model still holds this very tensor."""
-        return self.held is self.tensor
-
     def local(self) -> Tensor:
         """Return the tensor, or this process's shard of it, as a view outside the graph."""
         return local_of(self.tensor)
@@ -72,10 +67,9 @@ class Member:
         """Return a tensor like the model's own from the contents of this process's shard."""
         if not self.sharded:
             return local
-        from torch.distributed.tensor import DTensor
-
         whole: Any = self.tensor
-        return DTensor.from_local(
+        kind: Any = type(whole.detach())  # DTensor, wherever this torch keeps it
+        return kind.from_local(
             local,
             whole.device_mesh,
             whole.placements,
@@ -130,6 +124,16 @@ class Binding:
         if statistics and self.model is not None:
             self.members += _statistics(self.model)
         _refuse_overlaps(self.members)
+        # Looked at after every step; plain loops over these cost next to nothing.
+        self._tensors = [member.tensor for member in self.members]
+        self._sharded = any(member.sharded for member in self.members)
+        self._places = [
+            (store, member.attribute, member.tensor, member.name)
+            for member in self.members
+            if member.owner is not None
+            for store in (member.owner._parameters, member.owner._buffers)
+            if member.attribute in store
+        ]
 
     @property
     def names(self) -> list[str]:
@@ -138,15 +142,21 @@ class Binding:
 
     def check(self) -> None:
         """Raise if the model no longer holds the tensors that are averaged."""
-        if not all(member.in_place for member in self.members):
+        if self._replaced():
             self.reshard()
-        moved = [member.name for member in self.members if not member.in_place]
-        if moved:
-            raise InputError("model", f"replaced tensors: {listed(moved)}", _REBIND)
+            if replaced := self._replaced():
+                raise InputError("model", f"replaced tensors: {listed(replaced)}", _REBIND)
         thawed = [member.name for member in self.frozen if member.tensor.requires_grad]
         if thawed:
             allowed = "only_trainable=False, for models that are unfrozen in steps"
             raise InputError("model", f"unfrozen since: {listed(thawed)}", allowed)
+
+    def _replaced(self) -> list[str]:
+        return [name for held, key, tensor, name in self._places if held.get(key) is not tensor]
+
+    def seen(self) -> list[Tensor]:
+        """Return the tensors, or this process's shards of them, to be read outside the graph."""
+        return [local_of(tensor) for tensor in self._tensors] if self._sharded else self._tensors
 
     def reshard(self) -> None:
         """Have FSDP drop what it keeps gathered: it stands in the place of the shards meanwhile."""

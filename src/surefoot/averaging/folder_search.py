@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -180,27 +180,8 @@ def search_folder(
 
     with _sole_user(out) as scratch, Ledger(out / "ledger.sqlite", purpose=PURPOSE) as ledger:
         candidates = Candidates(checkpoints, profile, evaluation, scratch)
-        known: dict[int, NDArray] = {}
-
-        def run(windows: Sequence[int]) -> None:
-            records = work.run(
-                [candidates.cell(window) for window in windows],
-                ledger,
-                executor=executor,
-                resume_command=command,
-                progress=progress,
-            )
-            _require_success(records)
-            for window, record in zip(windows, records, strict=True):
-                known[window] = ledger.arrays(record)["losses"]
-
-        def losses(horizon: int) -> NDArray:
-            window = max(1, horizon)
-            if window not in known:
-                run([window])
-            return known[window]
-
-        run(sorted({max(1, horizon) for horizon in grid}))
+        losses = _Losses(candidates, ledger, executor, command, progress)
+        losses.run(sorted({max(1, horizon) for horizon in grid}))
         curve = search_horizons(
             losses,
             len(checkpoints),
@@ -209,22 +190,52 @@ def search_folder(
             rule=rule,
             higher_is_better=higher_is_better,
         )
-        merged = _keep(candidates, max(1, curve.chosen), out) if keep else None
-
-    found = FolderSearch(
-        curve=_newest_once(curve),
-        checkpoints=tuple(name_of(checkpoint.path) for checkpoint in checkpoints),
-        folder=str(folder),
-        evaluate=evaluate,
-        profile=profile,
-        higher_is_better=higher_is_better,
-        page=out / "index.html",
-        merged=merged,
-    )
-    made = {"command": command, "environment": environment()}
-    write_json(out / "search.json", found.to_dict() | made)
-    write_page(found, command)
+        found = FolderSearch(
+            curve=_newest_once(curve),
+            checkpoints=tuple(name_of(checkpoint.path) for checkpoint in checkpoints),
+            folder=str(folder),
+            evaluate=evaluate,
+            profile=profile,
+            higher_is_better=higher_is_better,
+            page=out / "index.html",
+            merged=_keep(candidates, max(1, curve.chosen), out) if keep else None,
+        )
+        made = {"command": command, "environment": environment()}
+        write_json(out / "search.json", found.to_dict() | made)
+        write_page(found, command)
     return found
+
+
+@dataclass
+class _Losses:
+    """What the evaluation gives for each window; run where the ledger does not know it."""
+
+    candidates: Candidates
+    ledger: Ledger
+    executor: str
+    command: str | None
+    progress: bool
+    known: dict[int, NDArray] = field(default_factory=dict)
+
+    def run(self, windows: Sequence[int]) -> None:
+        """Evaluate windows side by side."""
+        records = work.run(
+            [self.candidates.cell(window) for window in windows],
+            self.ledger,
+            executor=self.executor,
+            resume_command=self.command,
+            progress=self.progress,
+        )
+        _require_success(records)
+        for window, record in zip(windows, records, strict=True):
+            self.known[window] = self.ledger.arrays(record)["losses"]
+
+    def __call__(self, horizon: int) -> NDArray:
+        """Return the losses at a horizon; 0 is a window of one, too."""
+        window = max(1, horizon)
+        if window not in self.known:
+            self.run([window])
+        return self.known[window]
 
 
 def _require_success(records: Sequence[Record]) -> None:
