@@ -20,8 +20,8 @@ from surefoot.groups import commands as groups_commands
 from surefoot.options import AsJson, Executor, Out, Seeds, print_json
 from surefoot.rooms import ROOMS
 
-# Which extra brings a library that a room needs.
-EXTRAS = {"torch": "groups", "sklearn": "groups", "safetensors": "groups", "distributed": "dask"}
+# Which extra brings a library; without one of its own it comes with the room that needs it.
+EXTRAS = {"distributed": "dask", "torch": "", "sklearn": "", "safetensors": ""}
 
 app = typer.Typer(
     name="surefoot",
@@ -89,6 +89,7 @@ def main() -> None:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None or os.environ.get("SUREFOOT_DEBUG"):
             raise
+        extra = extra or next((word for word in sys.argv[1:3] if word in ROOMS), "all")
         needed = f"{error.name} is not installed; it comes with: pip install 'surefoot[{extra}]'"
         typer.echo(f"surefoot: {needed}", err=True)
         sys.exit(MissingExtraError.exit_code)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,11 @@ Executor = Annotated[
 ]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="Use seeds 0 … N-1.")]
 Seed = Annotated[int, typer.Option("--seed", help="Key of everything random.")]
+
+
+def typed_command() -> str:
+    """Return the command as it was typed, to be shown where it can be run again."""
+    return shlex.join(["surefoot", *sys.argv[1:]])
 
 
 def print_json(value: Any) -> None:

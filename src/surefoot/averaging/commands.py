@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from surefoot.options import AsJson, Executor, Out, print_json
+from surefoot.options import AsJson, Executor, Out, print_json, typed_command
 
 if TYPE_CHECKING:
     from surefoot.averaging.horizon import Rule
@@ -97,7 +95,7 @@ def search(
         rule=cast("Rule", rule),
         higher_is_better=higher_is_better,
         executor=executor,
-        command=shlex.join(["surefoot", *sys.argv[1:]]),
+        command=typed_command(),
     )
     if as_json:
         print_json(found.to_dict())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from surefoot.options import AsJson, Executor, Out, Seed, Seeds, print_json
+from surefoot.options import AsJson, Executor, Out, Seed, Seeds, print_json, typed_command
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -50,7 +48,7 @@ def fit(
         drop=drop or [],
         params={"epochs": epochs, "learning_rate": learning_rate},
         seed=seed,
-        command=_command(),
+        command=typed_command(),
     )
     _tell(audit, as_json)
 
@@ -73,7 +71,7 @@ def audit(
     from surefoot.groups.workflow import audit_table
 
     result = audit_table(
-        model, table, groups=group or [], target=target, out=out, command=_command()
+        model, table, groups=group or [], target=target, out=out, command=typed_command()
     )
     _tell(result, as_json)
 
@@ -127,7 +125,7 @@ def bench(
     else:
         sources = [Source.built_in(task) for task in _names(tasks)]
     names = list(METHODS) if methods == "all" else _names(methods)
-    settings = Settings("full", seeds, executor, out, _command())
+    settings = Settings("full", seeds, executor, out, typed_command())
     try:
         results = run_bench(
             sources, names, settings, require=require or [], metric=metric, tuned=tuned
@@ -153,7 +151,3 @@ def _tell(audit: object, as_json: bool) -> None:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _command() -> str:
-    return shlex.join(["surefoot", *sys.argv[1:]])
