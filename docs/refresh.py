@@ -47,6 +47,9 @@ def store(study: Path, room: str) -> None:
 
     with open_page(study / room / "index.html", width=1100) as page:
         page.set_viewport_size({"width": 1100, "height": 1500})
+        page.locator(ROOMS[room].PICTURED).first.evaluate(
+            "e => e.scrollIntoView({behavior: 'instant'})"
+        )
         page.screenshot(path=DOCS / "pictures" / f"{room}.png")
 
 

@@ -11,6 +11,7 @@ from surefoot.averaging.selection import DEFAULT, LABELS, SCHEDULES
 from surefoot.ground.intervals import Interval, mean_interval, paired_difference
 
 KEPT = ("test_accuracy", "test_loss", "saved", "share")
+PICTURED = "#the-horizon-curve"  # where the picture of the page begins
 _TASKS = {f"fashion{DEFAULT}": "test_accuracy", f"characters{DEFAULT}": "test_loss"}
 _TUNED = {"fashion": "test_accuracy", "characters": "test_loss"}
 _WORDS = {"fashion": "images, accuracy", "characters": "text, loss in nats"}

@@ -10,6 +10,7 @@ from surefoot.groups.tasks import TITLES
 
 KEPT = ("worst_group", "worst_group_threshold", "memory_kept", "train_memory_own",
         "train_memory_dropped", "validation_accuracy", "rarest_group_score_auc")  # fmt: skip
+PICTURED = "body"  # where the picture of the page begins
 
 
 def tables(stored: pd.DataFrame) -> dict[str, str]:

@@ -137,9 +137,7 @@ def _saved(results: Results, task: str) -> Figure:
                 kind = "ours" if name == "two-tailed" else "baseline"
                 interval = mean_interval(values)
                 rows.append(DotRow(LABELS[name], values, interval, kind, words))
-    drawing = dot_plot(
-        rows, title=_title(task), axis="share of the steps saved", best="max", digits=2
-    )
+    drawing = dot_plot(rows, title=_title(task), axis="steps saved", best="max", percent_axis=True)
     return Figure(drawing, _DOTS)
 
 

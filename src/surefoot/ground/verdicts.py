@@ -66,13 +66,15 @@ class Finding:
         if self.interval is None:
             return "not measured: cells are missing"
         sign = "+" if self.check.against else ""
-        value = format(self.interval.estimate, f"{sign}.3f")
+        bar = self.check.at_least
+        # A digit more than the bar has, or what is measured could look like it.
+        digits = next(d for d in (2, 3, 4, 5, 6) if d == 6 or round(bar, d) == bar)
+        form = f"{sign}.{digits + 1}f"
+        value = format(self.interval.estimate, form)
         if not math.isnan(self.interval.low) and self.check.statistic == "mean":
-            value += f" [{self.interval.low:{sign}.3f}, {self.interval.high:{sign}.3f}]"
+            value += f" [{self.interval.low:{form}}, {self.interval.high:{form}}]"
         seeds = f"{self.seeds} seed{'s' if self.seeds != 1 else ''}"
         what = "lowest of " if self.check.statistic == "lowest" else ""
-        bar = self.check.at_least
-        digits = next(d for d in (2, 3, 4, 5, 6) if d == 6 or round(bar, d) == bar)
         text = f"{value} over {what}{seeds}; bar {bar:{sign}.{digits}f}"
         return text.replace("-", "−")
 
