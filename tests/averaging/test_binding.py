@@ -9,6 +9,9 @@ import torch
 from safetensors.torch import load_model
 from tests.averaging.networks import live_vector, mlp
 from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
+    apply_activation_checkpointing,
+)
 from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.checkpoint import checkpoint
 
@@ -175,6 +178,10 @@ def test_a_module_that_cannot_be_copied_is_averaged() -> None:
         (lambda m: m.to("meta"), "replaced|meta"),
         (lambda m: setattr(m[3].weight, "data", torch.zeros(2, 9)), r"3\.weight"),
         (lambda m: m.load_state_dict(mlp(1).state_dict(), assign=True), "replaced tensors"),
+        (lambda m: m.__setitem__(3, nn.Linear(8, 2)), r"replaced tensors: 3\.weight, 3\.bias"),
+        (lambda m: m.append(nn.Linear(2, 2)), r"new: 4\.weight, 4\.bias"),
+        (lambda m: m.pop(3), r"gone: 3\.weight, 3\.bias"),
+        (lambda m: weight_norm(m[3]), r"gone: 3\.weight; new: 3\.parametrizations"),
     ],
 )  # fmt: skip
 def test_what_changes_under_the_averages_is_named(change: object, message: str) -> None:
@@ -185,6 +192,25 @@ def test_what_changes_under_the_averages_is_named(change: object, message: str) 
     with pytest.raises(InputError, match=message):
         averager.update()
     assert averager.steps == 1
+
+
+def test_the_same_tensors_in_other_modules_are_followed() -> None:
+    model = mlp()
+    averager = WeightAverager(model, {"t": Tail(), "l": LAWA(1)})
+    averager.update()
+    nn.SyncBatchNorm.convert_sync_batchnorm(model)  # makes another module of the same tensors
+    apply_activation_checkpointing(model, check_fn=lambda module: isinstance(module, nn.Linear))
+    model.append(nn.ReLU())
+    with torch.no_grad():
+        for tensor in model.parameters():
+            tensor.fill_(2)
+    averager.update()
+    assert averager.pushes("t") == 2
+    last = averager.averaged_state_dict("l")
+    assert list(last) == list(mlp().state_dict())
+    assert bool((last["3.weight"] == 2).all())
+    with averager.applied("t", quiet=True):
+        assert bool((dict(model.state_dict())["1.running_mean"] == 0).all())
 
 
 def test_new_data_in_the_same_parameter_is_followed() -> None:

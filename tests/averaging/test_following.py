@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from tests.averaging.networks import live_vector, mlp, train
@@ -109,6 +112,20 @@ def test_steps_may_be_numbered_by_the_caller_and_have_to_grow() -> None:
             averager.update(step)
     averager.update()
     assert averager.steps == 21
+
+
+def test_what_is_due_among_steps_left_out_is_due_at_the_next() -> None:
+    averager = WeightAverager(nn.Linear(2, 1), {"l": LAWA(99, every=4), "t": Tail(start=10)})
+    for step in range(1, 41, 3):  # 4, 10, 13, 16, 22, 25, 28, …: the first from each multiple of 4
+        averager.update(step)
+    assert (averager.pushes("l"), averager.pushes("t")) == (10, 10)
+
+
+def test_steps_numbered_by_numpy_are_steps(tmp_path: Path) -> None:
+    averager = WeightAverager(nn.Linear(2, 1), {"t": Tail()}, total_steps=np.int64(9))
+    averager.update(np.int64(3))
+    averager.save(tmp_path / "averages.safetensors")
+    assert (averager.steps, averager.pushes("t")) == (3, 1)
 
 
 def test_going_on_beyond_the_plan_is_said_once() -> None:

@@ -94,6 +94,25 @@ def test_float64_averages_of_float32_weights() -> None:
     assert float((found.sort().values - wanted.sort().values).abs().max()) < 1e-12
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_averages_that_live_elsewhere_have_the_same_bits(half: bool) -> None:
+    # "cpu:0" counts as another device than "cpu", so that weights go through the buffers in
+    # which those of an accelerator wait; there was none to test with.
+    def run(**options: object) -> list[torch.Tensor]:
+        model = mlp().bfloat16() if half else mlp()
+        schemes = {"e": EMA(0.9), "l": LAWA(3, every=2), "s": SegmentMeans(2)}
+        averager = WeightAverager(model, schemes, **options)
+        assert (averager._intake._staging is not None) == bool(options)
+        for step in range(12):
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.add_(0.01 * (step % 5))
+            averager.update()
+        return [served(averager, "e"), served(averager, "l"), served(averager, "s", horizon=5)]
+
+    assert all(torch.equal(a, b) for a, b in zip(run(), run(device="cpu:0"), strict=True))
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.int8, torch.complex64])
 def test_other_dtypes_of_averages_are_refused(dtype: torch.dtype) -> None:
     with pytest.raises(InputError, match="float32, float64 or bfloat16"):

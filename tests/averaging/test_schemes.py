@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.averaging.networks import distance, live_vector, mlp, served, train
 
-from surefoot.averaging import EMA, LAWA, PowerEMA, Tail, TwoTailed, WeightAverager
+from surefoot.averaging import EMA, LAWA, PowerEMA, SegmentMeans, Tail, TwoTailed, WeightAverager
 from surefoot.averaging.schemes import Scheme
 from surefoot.ground.errors import InputError
 
@@ -125,12 +127,28 @@ def test_durations_as_shares() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (EMA(np.float32(0.5), every=np.int64(2)), EMA(0.5, every=2)),
+        (EMA(torch.tensor(0.5)), EMA(0.5)),
+        (EMA(horizon=np.float64(0.1), start=np.int32(3)), EMA(horizon=0.1, start=3)),
+        (LAWA(np.int64(3)), LAWA(3)),
+        (SegmentMeans(np.int64(3), base=np.int64(2)), SegmentMeans(3, base=2)),
+        (PowerEMA(np.float32(0.25)), PowerEMA(0.25)),
+    ],
+)
+def test_numbers_of_numpy_and_torch_become_plain(given: Scheme, wanted: Scheme) -> None:
+    assert json.dumps(given.resolved(50).to_dict()) == json.dumps(wanted.resolved(50).to_dict())
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: EMA(), "one of decay and horizon"),
         (lambda: EMA(0.9, horizon=10), "one of decay and horizon"),
         (lambda: EMA(1.0), r"EMA\.decay: found 1\.0"),
         (lambda: EMA(-0.1), r"EMA\.decay"),
+        (lambda: EMA("0.9"), r"EMA\.decay: found '0\.9'"),
         (lambda: EMA(float("nan")), r"EMA\.decay"),
         (lambda: EMA(0.9, warmup="slow"), "bias-correct"),
         (lambda: LAWA(0), r"LAWA\.window: found 0"),

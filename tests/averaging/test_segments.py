@@ -107,6 +107,29 @@ def test_an_exponential_profile_is_near_and_says_how_near() -> None:
     assert distance(served(averager, "s", profile=EMA(0.99)), served(averager, "e")) < 1e-3
 
 
+def test_a_scheme_as_profile_counts_time_as_the_segments_do() -> None:
+    averager, _ = walk(SegmentMeans(every=4), 400)
+    ages = np.arange(100)[::-1] * 4
+    found = averager.synthesize(profile=EMA(0.9, every=4)).weights @ ages
+    assert found == pytest.approx(4 * 0.9**4 / (1 - 0.9**4), rel=0.05)
+    with pytest.raises(InputError, match="every=4, as"):
+        averager.synthesize(profile=EMA(0.9))
+
+
+def test_a_profile_may_have_durations_as_shares() -> None:
+    averager = WeightAverager(model := mlp(), {"s": SegmentMeans()}, total_steps=40)
+    train(model, 40, averager.update)
+    found = averager.synthesize(profile=EMA(horizon=0.1)).weights
+    np.testing.assert_array_equal(found, averager.synthesize(profile=EMA(0.6)).weights)
+
+
+@pytest.mark.parametrize(("horizon", "same"), [(np.int64(30), 30), (np.float32(0.5), 0.5)])
+def test_horizons_of_numpy_mean_the_same(horizon: object, same: float) -> None:
+    averager, _ = walk(SegmentMeans(), 100)
+    found, wanted = averager.synthesize(horizon).weights, averager.synthesize(same).weights
+    np.testing.assert_array_equal(found, wanted)
+
+
 def test_a_horizon_of_nothing_is_the_raw_iterate() -> None:
     model = mlp()
     averager = WeightAverager(model, {"s": SegmentMeans()})
@@ -116,7 +139,7 @@ def test_a_horizon_of_nothing_is_the_raw_iterate() -> None:
     assert all(torch.equal(raw[name], tensor) for name, tensor in model.state_dict().items())
 
 
-@pytest.mark.parametrize("horizon", [0, -3, 0.0, 1.5, float("nan"), True])
+@pytest.mark.parametrize("horizon", [0, -3, 0.0, 1.5, float("nan"), True, "0.5"])
 def test_bad_horizons_are_refused(horizon: float) -> None:
     averager, _ = walk(SegmentMeans(), 20)
     with pytest.raises(InputError, match="horizon"):

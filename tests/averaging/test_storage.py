@@ -21,6 +21,7 @@ from surefoot.averaging import (
     TwoTailed,
     WeightAverager,
 )
+from surefoot.averaging.buffers import Layout
 from surefoot.ground.errors import InputError
 
 ALL = {
@@ -90,6 +91,26 @@ def test_a_file_holds_it_all(tmp_path: Path) -> None:
     empty.save(tmp_path / "empty.safetensors")
     other.load(tmp_path / "empty.safetensors")
     assert other.steps == 0
+
+
+def test_an_update_that_ends_in_the_middle_leaves_a_state_that_can_be_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, averager = make(0, None)
+    train(model, 11, averager.update)
+
+    def full(self: Layout, **_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Layout, "empty", full)
+        with pytest.raises(MemoryError):
+            averager.update()  # no memory for a copy more
+    assert averager.steps == 12
+    _, other = make(0, None)
+    other.load_state_dict(averager.state_dict())
+    train(model, 9, lambda: (averager.update(), other.update()))
+    assert (other.pushes("lawa"), other.pushes("segments")) == (6, 20)
 
 
 def test_a_state_is_a_copy() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 import warnings
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,6 +15,7 @@ from torch import nn
 
 from surefoot.averaging import EMA, LAWA, SegmentMeans, Tail, TwoTailed, WeightAverager, arithmetic
 from surefoot.averaging.arithmetic import exchange_
+from surefoot.averaging.swap import Swap
 from surefoot.ground.errors import InputError
 
 ALL = {"e": EMA(0.9), "l": LAWA(3), "t": Tail(), "s": SegmentMeans(), "auto": TwoTailed()}
@@ -85,6 +89,85 @@ def test_asking_for_a_state_inside_warns_once(averager: WeightAverager) -> None:
             warnings.simplefilter("error")
             averager.model.state_dict()
     averager.model.state_dict()
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])  # noqa: S301
+def test_a_copy_made_inside_keeps_the_average(
+    averager: WeightAverager, duplicate: Callable[[nn.Module], nn.Module]
+) -> None:
+    with averager.applied("e"):
+        best, wanted = duplicate(averager.model), live_vector(averager.model)
+    train(averager.model, 3, averager.update)
+    assert torch.equal(live_vector(best), wanted)
+    assert all(torch.equal(best.state_dict()[n], t) for n, t in best.named_parameters())
+
+
+def test_two_averagers_take_turns(averager: WeightAverager) -> None:
+    other = WeightAverager(averager.model[0], {"t": Tail()})
+    other.update()
+    raw = live_vector(averager.model)
+    with averager.applied("e"):
+        average = live_vector(averager.model)
+        with pytest.raises(InputError, match="another averager"), other.applied("t"):
+            pass
+        assert torch.equal(live_vector(averager.model), average)
+    assert torch.equal(live_vector(averager.model), raw)
+    with other.applied("t"), pytest.raises(InputError, match="another averager"):
+        averager.averaged_state_dict("e")
+
+
+@pytest.mark.parametrize("buffers", ["average", "copy", "ignore"])
+def test_a_pass_in_training_mode_inside_leaves_no_trace(buffers: str) -> None:
+    averager = WeightAverager(model := mlp(), {"e": EMA(0.9)}, buffers=buffers)
+    train(model, 5, averager.update)
+    raw, held = model.state_dict(), averager.state_dict()
+    raw = {name: tensor.clone() for name, tensor in raw.items()}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "buffers='ignore'")
+        with averager.applied("e", quiet=True):
+            model.train()
+            model(torch.randn(8, 3) + 5)
+            assert_same(dict(model.state_dict()), raw)
+    assert_same(dict(model.state_dict()), raw)
+    assert_same(averager.state_dict(), held)
+
+
+def test_changing_weights_inside_is_said(averager: WeightAverager) -> None:
+    raw = live_vector(averager.model)
+    with pytest.warns(RuntimeWarning, match="changed inside applied"):
+        with averager.applied("e"), torch.no_grad():
+            averager.model[0].weight.mul_(2)
+    assert torch.equal(live_vector(averager.model), raw)
+
+
+def test_a_memory_format_that_changed_since_does_not_scramble() -> None:
+    model = nn.Conv2d(3, 4, 3)
+    averager = WeightAverager(model, {"t": Tail()})
+    averager.update()
+    wanted = live_vector(model)
+    model.to(memory_format=torch.channels_last)
+    assert torch.equal(served(averager, "t"), wanted)
+    assert torch.equal(live_vector(model), wanted)
+
+
+@pytest.mark.parametrize("step", ["_put_in", "_seen", "_answer_with_raw_weights"])
+def test_a_swap_that_fails_half_way_is_taken_back(
+    averager: WeightAverager, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    before, held = live_vector(averager.model), averager.state_dict()
+    whole = getattr(Swap, step)
+
+    def fails(self: Swap, *args: object) -> object:
+        monkeypatch.setattr(Swap, step, whole)
+        raise MemoryError
+
+    monkeypatch.setattr(Swap, step, fails)
+    with pytest.raises(MemoryError), averager.applied("e"):
+        pass
+    assert torch.equal(live_vector(averager.model), before)
+    assert_same(averager.state_dict(), held)
+    with averager.applied("e"):
+        assert not torch.equal(live_vector(averager.model), before)
 
 
 def test_training_goes_on_as_if_nothing_had_been_served() -> None:

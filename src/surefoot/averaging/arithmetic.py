@@ -59,8 +59,7 @@ def exchange_(live: Sequence[Tensor], held: Sequence[Tensor]) -> None:
     Three exclusive ors exchange two words; a piece of both stays in the cache meanwhile.
     """
     for left, right in zip(map(_bits_of, live), map(_bits_of, held), strict=True):
-        size = CHUNK if left.device.type == "cpu" else max(1, len(left))
-        for a, b in zip(left.split(size), right.split(size), strict=True):
+        for a, b in zip(_pieces(left), _pieces(right), strict=True):
             a.bitwise_xor_(b)
             b.bitwise_xor_(a)
             a.bitwise_xor_(b)
@@ -93,6 +92,13 @@ def foreach_copy_(targets: list[Tensor], sources: list[Tensor]) -> None:
 
 def _bits_of(tensor: Tensor) -> Tensor:
     return memory_of(tensor).view(_WORDS.get(tensor.element_size(), torch.int64))
+
+
+def _pieces(vector: Tensor) -> Sequence[Tensor]:
+    """Return what fits a core's cache; accelerators take all at once."""
+    if vector.device.type != "cpu" or len(vector) <= CHUNK:
+        return (vector,)
+    return vector.split(CHUNK)
 
 
 def _lerp(averages: Sequence[Tensor], targets: Sequence[Tensor], weight: float, key: int) -> None:

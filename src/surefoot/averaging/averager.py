@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -17,10 +16,12 @@ from surefoot.averaging import exports, storage
 from surefoot.averaging.arithmetic import are_finite
 from surefoot.averaging.batchnorm import recalibrate as recalibrate_norms
 from surefoot.averaging.batchnorm import tracked_norms
-from surefoot.averaging.binding import STATISTICS, Binding, Source
+from surefoot.averaging.binding import Binding, Source
 from surefoot.averaging.buffers import Flat, Layout, average_dtype, listed
 from surefoot.averaging.following import follow
 from surefoot.averaging.intake import Intake
+from surefoot.averaging.interrupts import uninterrupted
+from surefoot.averaging.notices import warn
 from surefoot.averaging.profiles import Profile, Weights
 from surefoot.averaging.schemes import (
     Combinable,
@@ -50,7 +51,8 @@ class WeightAverager:
     Parameters
     ----------
     model : nn.Module, or named tensors
-        Wrapped in DDP, FSDP2 or `torch.compile` too; move and wrap it before.
+        Wrapped in DDP, FSDP2 or `torch.compile` too; move and wrap it before. Of named tensors
+        the averager knows no module, so that nothing answers for their ``state_dict()``.
     averages : mapping of name to scheme
         Any of `EMA`, `LAWA`, `Tail`, `PowerEMA`, `SegmentMeans`, `TwoTailed`.
     total_steps : int, optional
@@ -58,9 +60,9 @@ class WeightAverager:
     buffers : {"average", "copy", "recalibrate", "ignore"}
         What to do with running statistics of norms (BatchNorm), which describe other weights
         than the average. "average" (default): average them like weights. "copy": those of the
-        last iterate are used. "recalibrate": every use has to bring batches to re-estimate them
-        from. "ignore": as "copy", but buffers are left out of exports and copies, and a warning
-        says so. All other buffers are those of the last iterate.
+        last iterate are used. "recalibrate": as "copy", but `applied` has to bring batches to
+        re-estimate them from. "ignore": as "copy", but buffers are left out of exports and
+        copies, and a warning says so. All other buffers are those of the last iterate.
     dtype : torch.dtype, optional
         Of the averages: float32, float64, or bfloat16 with stochastic rounding (half the
         memory). By default that of each parameter, but float32 for half precision.
@@ -70,8 +72,8 @@ class WeightAverager:
         Leave parameters that don't require gradients out of the averages; exports have them.
     nonfinite : {"ignore", "skip", "raise"}
         What to do with weights that are infinite or NaN. One of them would stay in an EMA for
-        ever. "skip" and "raise" look at all weights before taking them in, which costs about a
-        third of an update; an average that is not finite is never served, in any case.
+        ever. "skip" and "raise" look at all weights before taking them in, which costs about
+        half an update; an average that is not finite is never served, in any case.
     seed : int
         Key of stochastic rounding.
 
@@ -114,10 +116,10 @@ class WeightAverager:
     ) -> None:
         self.buffers = one_of("buffers", buffers, ("average", "copy", "recalibrate", "ignore"))
         self.nonfinite = one_of("nonfinite", nonfinite, ("ignore", "skip", "raise"))
-        if total_steps is not None:
-            check_count("total_steps", total_steps, 1)
-        self.total_steps = total_steps
-        self.schemes = resolve_all(averages, total_steps)
+        self.total_steps = (
+            None if total_steps is None else check_count("total_steps", total_steps, 1)
+        )
+        self.schemes = resolve_all(averages, self.total_steps)
         self._only_trainable, self._seed = only_trainable, seed
         binding = self._bind(model)
         place = None if device is None else torch.device(device)
@@ -159,7 +161,8 @@ class WeightAverager:
         Parameters
         ----------
         step : int, optional
-            The number of the step just made, if the caller counts; by default one more.
+            The number of the step just made, if the caller counts; by default one more. What
+            was due among steps left out is due now.
 
         Raises
         ------
@@ -170,28 +173,28 @@ class WeightAverager:
         with self._lock:
             if self._swap is not None:
                 raise InputError("update", "inside applied()", "updates outside of it")
-            if step is not None:
-                check_count("step", step, self.steps + 1)
-            now = self.steps + 1 if step is None else step
-            due = [name for name, scheme in self.schemes.items() if scheme.is_due(now)]
-            if due:
-                theta = self._intake.theta()
-                bad = [] if self.nonfinite == "ignore" else self._intake.not_finite(theta)
-                if bad and self.nonfinite == "raise":
-                    found = f"infinite or NaN: {listed(bad)}"
-                    raise InputError(f"weights after step {now}", found, "finite weights")
-                self.skipped += bool(bad)
-                for name in [] if bad else due:
-                    self._running[name].push(theta)
+            before = self.steps
+            now = before + 1 if step is None else check_count("step", step, before + 1)
+            due = [name for name, scheme in self.schemes.items() if scheme.is_due(now, before)]
+            theta = self._intake.theta() if due else []
+            bad = [] if self.nonfinite == "ignore" else self._intake.not_finite(theta)
+            if bad and self.nonfinite == "raise":
+                found = f"infinite or NaN: {listed(bad)}"
+                raise InputError(f"weights after step {now}", found, "finite weights")
             self.steps = now
+            self.skipped += bool(bad)
+            if due and not bad:
+                with uninterrupted():
+                    for name in due:
+                        self._running[name].push(theta)
         if self.total_steps is not None and now > self.total_steps:
             self._say_once(f"training goes on beyond total_steps={self.total_steps}")
 
     def attach(self, optimizer: torch.optim.Optimizer) -> Self:
         """Update after every step of `optimizer`, until `detach`.
 
-        Steps that a GradScaler leaves out are not counted. A step while an average is in the
-        model is refused before it can do harm.
+        Of several optimizers, give the one that steps last. Steps that a GradScaler leaves out
+        are not counted. A step while an average is in the model is refused before it does harm.
         """
         if self._handles:
             raise InputError("attach", "attached already", "one optimizer, or detach() first")
@@ -252,7 +255,9 @@ class WeightAverager:
         """Have an average in the model for the length of a block.
 
         ``state_dict()`` of the model gives the raw weights meanwhile, so that a checkpoint
-        written in the block can be resumed from.
+        written in the block can be resumed from; a deep copy of the model keeps the average.
+        Ctrl-C waits until weights are where they belong. What a pass in training mode does to
+        the norms is taken back.
 
         Parameters
         ----------
@@ -272,7 +277,8 @@ class WeightAverager:
         Warns
         -----
         RuntimeWarning
-            If nothing has been averaged yet: the raw weights are served then.
+            If nothing has been averaged yet: the raw weights are served then. If weights were
+            changed inside: the raw ones come back, but the average may keep the change.
         """
         running = self._named(name)
         norms = {} if self.model is None else tracked_norms(self.model)
@@ -285,10 +291,9 @@ class WeightAverager:
             )
         average = self._read(name, horizon, profile) if running.pushes else None
         if not running.pushes:
-            warnings.warn(f"{name!r} is empty: the raw weights are used", RuntimeWarning, 3)
-        changing = [] if recalibrate is None else norms.values()
-        statistics = [norm.get_buffer(name) for norm in changing for name in STATISTICS]
-        with self._serving(average, statistics=statistics, quiet=quiet):
+            warn(f"{name!r} is empty: the raw weights are used")
+        serves = (name, horizon, profile) if running.pushes else None
+        with self._serving(average, serves=serves, quiet=quiet):
             if recalibrate is not None:
                 model = self._module("recalibrate")
                 recalibrate_norms(model, recalibrate, forward=forward, max_batches=max_batches)
@@ -304,7 +309,7 @@ class WeightAverager:
         horizon : int or float, optional
             Steps, or a share of the steps seen so far; by default everything seen.
         profile : str, callable or scheme
-            See `profile_weights`.
+            See `profile_weights`; a scheme has to be as often due as the average.
         name : str, optional
             Of a `SegmentMeans` average; not needed if there is only one.
 
@@ -322,9 +327,14 @@ class WeightAverager:
             raise InputError("average", name, "a SegmentMeans average")
         if running.pushes == 0:
             raise InputError(f"average {name!r}", "no iterate yet", "one update after its start")
-        pushes = None
+        every, pushes = int(self.schemes[name].every), None
+        if isinstance(profile, Scheme):
+            profile = profile.resolved(self.total_steps)
+            if profile.every != every:
+                allowed = f"a scheme with every={every}, as {name!r} takes iterates in"
+                raise InputError("profile", profile, allowed)
         if horizon is not None:
-            pushes = horizon_in_pushes(horizon, self.steps, int(self.schemes[name].every))
+            pushes = horizon_in_pushes(horizon, self.steps, every)
         return running.synthesize(profile, pushes)
 
     def weights(self, name: str) -> Weights:
@@ -337,15 +347,18 @@ class WeightAverager:
     def averaged_state_dict(
         self, name: str, *, horizon: float | None = None, profile: Profile = "uniform"
     ) -> dict[str, Tensor]:
-        """Return a state dict with the average, under canonical names and in the model's dtypes.
+        """Return what the model's state dict would be with the average in it, in copies.
 
-        Frozen parameters and buffers are those of the model. Tied tensors appear under each of
-        their names. Sharded tensors stay sharded.
+        Names are canonical; those that hooks of the model give stay. Frozen parameters are the
+        model's own. Tied tensors appear under each of their names, sharded ones stay sharded.
+        Inside `applied`, what is served can be asked for, with its re-estimated statistics.
         """
+        swap = self._swap
+        if swap is not None and swap.serves == (name, horizon, profile):
+            return self._snapshot(swap)
         average = self._read(name, horizon, profile)
-        with self._serving(average, quiet=True) as swap:
-            values = swap.in_model()
-        return exports.complete(self._binding, values, buffers=self.buffers != "ignore")
+        with self._serving(average) as swap:
+            return self._snapshot(swap)
 
     def copy_to(
         self,
@@ -375,7 +388,7 @@ class WeightAverager:
         facts = {"average": name, "steps": self.steps, **self.schemes[name].to_dict()}
         if horizon is not None:
             facts["horizon"] = horizon
-        exports.write(state, self._binding.aliases, path, facts)
+        exports.write(state, path, facts)
 
     # State: what a checkpoint needs, whatever is in the model.
 
@@ -449,22 +462,35 @@ class WeightAverager:
 
     @contextmanager
     def _serving(
-        self, average: Flat | None, *, statistics: Sequence[Tensor] = (), quiet: bool = False
+        self, average: Flat | None, *, serves: object = None, quiet: bool = False
     ) -> Iterator[Swap]:
         """Hold the model for one block; with None, the raw weights stay."""
-        with self._lock:
-            if self._swap is not None:
-                raise InputError("applied", "another average in the model", "one at a time")
-            self._binding.check()
-            self._swap = swap = Swap(self._binding, average, statistics=statistics, quiet=quiet)
+        swap = None
         try:
+            with uninterrupted(), self._lock:
+                if self._swap is not None:
+                    raise InputError("applied", "another average in the model", "one at a time")
+                self._binding.check()
+                self._swap = swap = Swap(self._binding, average, serves=serves, quiet=quiet)
+                swap.begin()
             yield swap
         finally:
-            with self._lock:
-                swap.undo()
-                self._swap = None
+            if swap is not None:
+                with uninterrupted(), self._lock:
+                    self._swap = None
+                    swap.undo()
+
+    def _snapshot(self, swap: Swap) -> dict[str, Any]:
+        """Return the state dict of the model with the average that is in it."""
+        if self.model is None:
+            return swap.in_model()
+        swap.transparent = True
+        try:
+            return exports.snapshot(self._binding, self.model, buffers=self.buffers != "ignore")
+        finally:
+            swap.transparent = False
 
     def _say_once(self, sentence: str) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
-            warnings.warn(sentence, RuntimeWarning, stacklevel=4)
+            warn(sentence)

@@ -93,7 +93,7 @@ class Binding:
     Attributes
     ----------
     model : nn.Module or None
-        Without wrappers that only add to names.
+        As it was given; None for named tensors.
     members : list of Member
     aliases : dict
         Further names of tied tensors: alias -> name of the member.
@@ -103,6 +103,7 @@ class Binding:
 
     def __init__(self, source: Source, *, statistics: bool, only_trainable: bool) -> None:
         self.model = source if isinstance(source, nn.Module) else None
+        self._kind = {"statistics": statistics, "only_trainable": only_trainable}
         self.aliases: dict[str, str] = {}
         self.frozen: list[Member] = []
         self.members: list[Member] = []
@@ -112,7 +113,7 @@ class Binding:
             _refuse(member)
             if not (member.tensor.is_floating_point() or member.tensor.is_complex()):
                 continue  # integers are never averaged
-            if (first := names.setdefault(_place(member), member.name)) != member.name:
+            if (first := names.setdefault(place_of(member.tensor), member.name)) != member.name:
                 self.aliases[member.name] = first
             elif only_trainable and self.model is not None and not member.tensor.requires_grad:
                 self.frozen.append(member)
@@ -127,13 +128,18 @@ class Binding:
         # Looked at after every step; plain loops over these cost next to nothing.
         self._tensors = [member.tensor for member in self.members]
         self._sharded = any(member.sharded for member in self.members)
-        self._places = [
-            (store, member.attribute, member.tensor, member.name)
+        self._places: list[tuple[dict[str, Any], str, Any]] = [
+            (store, member.attribute, member.tensor)
             for member in self.members
             if member.owner is not None
             for store in (member.owner._parameters, member.owner._buffers)
             if member.attribute in store
         ]
+        modules = [] if self.model is None else list(self.model.modules())
+        self._places += [
+            (m._modules, name, child) for m in modules for name, child in m._modules.items()
+        ]
+        self._sizes = [(m._modules, len(m._modules)) for m in modules]
 
     @property
     def names(self) -> list[str]:
@@ -142,17 +148,38 @@ class Binding:
 
     def check(self) -> None:
         """Raise if the model no longer holds the tensors that are averaged."""
-        if self._replaced():
+        if self._is_other():
             self.reshard()
-            if replaced := self._replaced():
-                raise InputError("model", f"replaced tensors: {listed(replaced)}", _REBIND)
+            if self._is_other():
+                self._look_again()
         thawed = [member.name for member in self.frozen if member.tensor.requires_grad]
         if thawed:
             allowed = "only_trainable=False, for models that are unfrozen in steps"
             raise InputError("model", f"unfrozen since: {listed(thawed)}", allowed)
 
-    def _replaced(self) -> list[str]:
-        return [name for held, key, tensor, name in self._places if held.get(key) is not tensor]
+    def _is_other(self) -> bool:
+        """Return whether tensors or modules are others, or more or fewer, than when last seen."""
+        return any(held.get(key) is not known for held, key, known in self._places) or any(
+            len(held) != size for held, size in self._sizes
+        )
+
+    def _look_again(self) -> None:
+        """Raise unless the model has the same tensors under the same names, in other places."""
+        now = Binding({} if self.model is None else self.model, **self._kind)
+        old, new = ({m.name: m.tensor for m in binding.members} for binding in (self, now))
+        faults = {
+            "replaced tensors": [
+                name for name in old if name in new and new[name] is not old[name]
+            ],
+            "gone": [name for name in old if name not in new],
+            "new": [name for name in new if name not in old],
+        }
+        if any(faults.values()):
+            found = "; ".join(f"{kind}: {listed(names)}" for kind, names in faults.items() if names)
+            raise InputError("model", found, _REBIND)
+        self.members = [member for name in old for member in now.members if member.name == name]
+        self.aliases, self.frozen = now.aliases, now.frozen
+        self._places, self._sizes = now._places, now._sizes
 
     def seen(self) -> list[Tensor]:
         """Return the tensors, or this process's shards of them, to be read outside the graph."""
@@ -276,11 +303,10 @@ def _refuse(member: Member) -> None:
         raise InputError(f"parameter {member.name!r}", problem, "a dense tensor with contents")
 
 
-def _place(member: Member) -> Any:
+def place_of(tensor: Tensor) -> Any:
     """Return what tied tensors have in common: identity, or the same piece of memory."""
-    if member.sharded or member.tensor.numel() == 0:
-        return id(member.tensor)
-    tensor = member.tensor
+    if is_sharded(tensor) or tensor.numel() == 0:
+        return id(tensor)
     return tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 

@@ -10,22 +10,41 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surefoot.averaging.binding import Binding, canonical_state, is_sharded
+from surefoot.averaging.binding import (
+    Binding,
+    canonical_names,
+    canonical_state,
+    is_sharded,
+    local_of,
+    place_of,
+)
 from surefoot.averaging.buffers import listed
 from surefoot.ground.errors import InputError
 from surefoot.ground.files import replacing
 
 
-def complete(binding: Binding, values: Mapping[str, Tensor], *, buffers: bool) -> dict[str, Tensor]:
-    """Return the model's state dict with `values` in the place of what is averaged."""
-    if binding.model is None:
-        return dict(values)
-    left_out = set() if buffers else buffer_names(binding.model)
-    state = {}
-    for name, value in canonical_state(binding.model).items():
-        kept = binding.aliases.get(name, name)
-        if name not in left_out:
-            state[name] = values.get(kept, value)
+def snapshot(binding: Binding, model: nn.Module, *, buffers: bool) -> dict[str, Any]:
+    """Return the state dict of `model` as it is now, in copies; tied tensors stay tied.
+
+    Frozen parameters, which may be most of the memory, are the model's own.
+    """
+    left_out = set() if buffers else buffer_names(model)
+    still = {place_of(member.local()) for member in binding.frozen}
+    state: dict[str, Any] = {}
+    copies: dict[Any, Tensor] = {}
+    for name, value in canonical_state(model).items():
+        first = binding.aliases.get(name)
+        if name in left_out:
+            continue
+        if not isinstance(value, Tensor) or place_of(local_of(value)) in still:
+            state[name] = value
+        elif first in state:
+            state[name] = state[first]
+        else:
+            place = place_of(value)
+            if place not in copies:
+                copies[place] = value.clone()
+            state[name] = copies[place]
     return state
 
 
@@ -45,18 +64,24 @@ def copy_into(model: nn.Module, state: Mapping[str, Any], *, buffers: bool) -> N
         target.copy_(source[name] if is_sharded(target) else _whole(source[name]))
 
 
-def write(
-    state: Mapping[str, Any], aliases: Mapping[str, str], path: str | Path, facts: Any
-) -> None:
+def write(state: Mapping[str, Any], path: str | Path, facts: Mapping[str, Any]) -> None:
     """Write `state` as safetensors; of tied tensors one is kept, as ``save_model`` does."""
     from safetensors.torch import save_file
 
-    tensors = {
-        name: _whole(value).contiguous()
-        for name, value in state.items()
-        if isinstance(value, Tensor) and name not in aliases
+    kept: dict[int, str] = {}
+    tensors, tied = {}, {}
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            continue
+        if (first := kept.setdefault(id(value), name)) != name:
+            tied[name] = first
+        else:
+            tensors[name] = _whole(value).contiguous()
+    metadata = {
+        "format": "pt",
+        "surefoot": json.dumps(facts, default=lambda number: number.item()),
+        **tied,
     }
-    metadata = {"format": "pt", "surefoot": json.dumps(facts), **aliases}
     with replacing(path) as part:
         save_file(tensors, part, metadata=metadata)
 
@@ -66,8 +91,9 @@ def _whole(value: Any) -> Tensor:
 
 
 def buffer_names(model: nn.Module) -> set[str]:
-    """Return the canonical names of the buffers in the state dict of `model`."""
-    parameters = {id(p) for p in model.parameters()}
-    live = model.state_dict(keep_vars=True)
-    names = zip(canonical_state(model), live.values(), strict=True)
-    return {name for name, value in names if id(value) not in parameters}
+    """Return the canonical names of the buffers of `model`."""
+    names = canonical_names(model)
+    modules = model.named_modules(remove_duplicate=False)
+    return {
+        f"{names[path]}.{key}".lstrip(".") for path, module in modules for key in module._buffers
+    }

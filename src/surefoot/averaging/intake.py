@@ -31,7 +31,8 @@ class Intake:
         live = binding.seen()
         if device is not None and any(tensor.device != device for tensor in live):
             waiting = Layout(binding.names, live, [tensor.dtype for tensor in live], device)
-            self._staging = waiting.empty(pin_memory=device.type == "cpu")
+            pinned = device.type == "cpu" and torch.cuda.is_available()
+            self._staging = waiting.empty(pin_memory=pinned)
 
     def rebind(self, binding: Binding) -> None:
         """Go on with other tensors of the same names and forms."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -100,9 +101,10 @@ class EMA(_Recursion):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.decay is None) == (self.horizon is None):
             raise InputError("EMA", self, "one of decay and horizon")
-        if self.decay is not None and not 0 <= self.decay < 1:
+        if not isinstance(self.decay, Real | None) or not 0 <= (self.decay or 0) < 1:
             raise InputError("EMA.decay", self.decay, "a number in [0, 1)")
         if self.warmup is not None:
             one_of("EMA.warmup", self.warmup, ("bias-correct", "power"))
@@ -155,6 +157,7 @@ class PowerEMA(_Recursion):
     gamma: float | None = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.sigma_rel is not None and self.gamma is not None:
             raise InputError("PowerEMA", self, "one of sigma_rel and gamma")
         # 1/√12 = .2887 is the width of equal weights, γ = 0.
@@ -182,12 +185,12 @@ class _RunningRecursion(Running):
         self.scheme, self.mean, self.key = scheme, mean, key
 
     def push(self, theta: list[Tensor]) -> None:
-        self.pushes += 1
-        if self.pushes == 1:
+        n = self.pushes + 1
+        if n == 1:
             copy_(self.mean, theta)
         else:
-            rate = float(self.scheme.rate(self.pushes))
-            lerp_(self.mean, theta, rate, subseed(self.key, self.pushes))
+            lerp_(self.mean, theta, float(self.scheme.rate(n)), subseed(self.key, n))
+        self.pushes = n
 
     def weights(self) -> Weights:
         return self.scheme.weights(self.pushes)

@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -39,6 +40,13 @@ class Scheme(ABC):
     every: Duration = dataclasses.field(default=1, kw_only=True)
     start: Duration = dataclasses.field(default=0, kw_only=True)
 
+    def __post_init__(self) -> None:
+        # Numbers of numpy and torch become Python's: recipes are compared, and written to files.
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.generic | Tensor) and value.ndim == 0:
+                object.__setattr__(self, field.name, value.item())
+
     def resolved(self, total_steps: int | None) -> Self:
         """Return the scheme with all durations in steps."""
         name = type(self).__name__
@@ -46,9 +54,14 @@ class Scheme(ABC):
         start = in_steps(f"{name}.start", self.start, total_steps, least=0)
         return dataclasses.replace(self, every=every, start=start)
 
-    def is_due(self, step: int) -> bool:
-        """Return whether a resolved scheme takes in the weights after `step` (1, 2, …)."""
-        return step > self.start and step % self.every == 0
+    def is_due(self, step: int, before: int | None = None) -> bool:
+        """Return whether a resolved scheme takes in the weights after `step` (1, 2, …).
+
+        `before` is the last step seen, by default the one before: where a caller leaves steps
+        out, what was due among them is due now.
+        """
+        before = step - 1 if before is None else before
+        return step > self.start and step // self.every > before // self.every
 
     @abstractmethod
     def begin(self, layout: Layout, key: int) -> Running:
@@ -145,17 +158,20 @@ def in_steps(where: str, value: Duration, total_steps: int | None, *, least: int
 
 def horizon_in_pushes(horizon: Duration, steps: int, every: int) -> float:
     """Return how many pushes a horizon covers; a float is a share of the steps seen."""
-    share = isinstance(horizon, float)
-    if isinstance(horizon, bool) or not 0 < horizon <= (1 if share else math.inf):
-        allowed = "steps as an integer, or a share in (0, 1] of the steps seen as a float"
+    allowed = "steps as an integer, or a share in (0, 1] of the steps seen as a float"
+    if isinstance(horizon, bool) or not isinstance(horizon, Real):
+        raise InputError("horizon", horizon, allowed)
+    share = not isinstance(horizon, Integral)
+    if not 0 < horizon <= (1 if share else math.inf):
         raise InputError("horizon", horizon, allowed)
     return max(1.0, (horizon * steps if share else horizon) / every)
 
 
-def check_count(where: str, value: Any, least: int) -> None:
-    """Raise unless `value` is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+def check_count(where: str, value: Any, least: int) -> int:
+    """Return `value` if it is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise InputError(where, value, f"an integer of {least} or more")
+    return int(value)
 
 
 def tail_weights(n: int, length: int) -> Weights:

@@ -44,9 +44,10 @@ class SegmentMeans(Scheme):
         At most this many segments + 1 of each length 1, 2, 4, … are kept. More cost memory and
         give finer horizons: neighbouring ones differ by a factor of about 1 + 1/per_octave.
     base : int or float
-        Length of the shortest segment in steps, or as a share of ``total_steps``. Horizons
-        shorter than that can't be told apart. About per_octave × log₂(steps / base / per_octave)
-        copies are held: 30 for 1,000 base segments and 4 an octave.
+        Length of the shortest segment in steps, or as a share of ``total_steps``; whole
+        multiples of `every` count. Horizons shorter than that can't be told apart. About
+        per_octave × log₂(steps / base / per_octave) copies are held: 30 for 1,000 base segments
+        and 4 an octave.
     every, start : int or float
         See `Scheme`.
     """
@@ -55,6 +56,7 @@ class SegmentMeans(Scheme):
     base: Duration = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("SegmentMeans.per_octave", self.per_octave, 1)
 
     def resolved(self, total_steps: int | None) -> Self:
@@ -94,7 +96,6 @@ class RunningSegments(Running, Combinable):
 
     def push(self, theta: list[Tensor]) -> None:
         """Take in the weights, closing and merging segments when they are full."""
-        self.pushes += 1
         newest = self.segments[-1] if self.segments else None
         if newest is None or newest.pushes >= self.base:
             self._merge()
@@ -103,8 +104,9 @@ class RunningSegments(Running, Combinable):
             self.segments.append(Segment(mean, 1))
         else:
             newest.pushes += 1
-            key = subseed(self._key, "push", self.pushes)
+            key = subseed(self._key, "push", self.pushes + 1)
             lerp_(newest.mean, theta, 1 / newest.pushes, key)
+        self.pushes += 1
 
     def _merge(self) -> None:
         """Merge the two oldest segments of every length of which there are too many."""
@@ -114,7 +116,8 @@ class RunningSegments(Running, Combinable):
             if len(at) <= self.scheme.per_octave:
                 return
             older, newer = self.segments[at[0]], self.segments[at[0] + 1]
-            merge_(older.mean, newer.mean, 0.5, subseed(self._key, "merge", self.pushes, length))
+            key = subseed(self._key, "merge", self.pushes + 1, length)
+            merge_(older.mean, newer.mean, 0.5, key)
             older.pushes += newer.pushes
             self._spare.append(newer.mean)
             del self.segments[at[0] + 1], self._spare[1:]

@@ -38,6 +38,7 @@ class LAWA(Scheme):
     window: int = 10
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("LAWA.window", self.window, 1)
 
     def weights(self, n: int) -> Weights:
