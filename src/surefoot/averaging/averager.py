@@ -17,7 +17,7 @@ from surefoot.averaging.arithmetic import are_finite
 from surefoot.averaging.batchnorm import recalibrate as recalibrate_norms
 from surefoot.averaging.batchnorm import tracked_norms
 from surefoot.averaging.binding import Binding, Source
-from surefoot.averaging.buffers import Flat, Layout, average_dtype, listed
+from surefoot.averaging.buffers import Flat, Layout, average_dtype, listed, place_of
 from surefoot.averaging.following import follow
 from surefoot.averaging.intake import Intake
 from surefoot.averaging.interrupts import uninterrupted
@@ -122,7 +122,7 @@ class WeightAverager:
         self.schemes = resolve_all(averages, self.total_steps)
         self._only_trainable, self._seed = only_trainable, seed
         binding = self._bind(model)
-        place = None if device is None else torch.device(device)
+        place = None if device is None else place_of(device)
         self._intake = Intake(binding, place)
         live = binding.seen()
         dtypes = [average_dtype(tensor, dtype) for tensor in live]

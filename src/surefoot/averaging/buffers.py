@@ -123,6 +123,12 @@ def average_dtype(tensor: Tensor, dtype: torch.dtype | None) -> torch.dtype:
     return tensor.dtype if tensor.dtype.itemsize >= 4 else torch.float32
 
 
+def place_of(device: torch.device | str) -> torch.device:
+    """Return a device with its number: "cuda" is the current one."""
+    place = torch.device(device)
+    return place if place.type == "cpu" else torch.empty(0, device=place).device
+
+
 def is_dense(tensor: Tensor) -> bool:
     """Return whether the elements fill their memory without gaps, in whatever order."""
     expected = 1

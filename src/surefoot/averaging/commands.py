@@ -28,7 +28,7 @@ def merge(
         Path, typer.Option("--out", "-o", help="File, or folder for sharded checkpoints.")
     ],
     profile: Annotated[
-        str, typer.Option(help="uniform, cosine, one-minus-sqrt, ema or power.")
+        str, typer.Option(help="uniform (= linear decay), cosine, one-minus-sqrt, ema or power.")
     ] = "uniform",
     decay: Annotated[
         float | None, typer.Option(help="Of the profile ema, per checkpoint; in [0, 1).")

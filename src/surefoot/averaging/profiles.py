@@ -36,6 +36,7 @@ class Weighing(Protocol):
 # Learning-rate factor at the share x of the horizon that has passed.
 DECAYS: Mapping[str, Decay] = {
     "uniform": lambda x: 1 - x,
+    "linear": lambda x: 1 - x,  # what a uniform window emulates
     "cosine": lambda x: (1 + np.cos(np.pi * x)) / 2,
     "one-minus-sqrt": lambda x: 1 - np.sqrt(x),
 }

@@ -26,7 +26,7 @@ from torch import Tensor
 from surefoot.averaging.arithmetic import copy_, lerp_
 from surefoot.averaging.buffers import Flat, Layout
 from surefoot.averaging.profiles import Weights
-from surefoot.averaging.schemes import Duration, Running, Scheme, in_steps
+from surefoot.averaging.schemes import Duration, Running, Scheme, check_count, in_steps
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.streams import subseed
 
@@ -41,6 +41,7 @@ class _Recursion(Scheme):
 
     def weights(self, n: int) -> Weights:
         """Return the weight of each of `n` iterates, oldest first; they sum to 1."""
+        check_count("n", n, 1)
         rates = np.asarray(self.rate(np.arange(1.0, n + 1)), dtype=np.float64)
         kept = np.append(np.cumprod((1 - rates[1:])[::-1])[::-1], 1.0)
         return rates * kept

@@ -43,6 +43,7 @@ class LAWA(Scheme):
 
     def weights(self, n: int) -> Weights:
         """Return the weight of each of `n` iterates, oldest first; they sum to 1."""
+        check_count("n", n, 1)
         return tail_weights(n, min(self.window, n))
 
     def begin(self, layout: Layout, key: int) -> Running:
