@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from surefoot.averaging.cells import POLICIES, SHARES, TAILS, WATCHED, tail, window
-from surefoot.averaging.selection import DEFAULT, LABELS, SCHEDULES
+from surefoot.averaging.selection import DEFAULT, LABELS, RATE, SCHEDULES
 from surefoot.ground.intervals import Interval, mean_interval, paired_difference
 
 KEPT = ("test_accuracy", "test_loss", "saved", "share")
@@ -23,6 +23,7 @@ def tables(stored: pd.DataFrame) -> dict[str, str]:
         "horizons": _at_the_end(stored, _TASKS),
         "tuned": _at_the_end(stored, _TUNED),
         "saved": _saved(stored),
+        "rates": _rates(stored),
         "batchnorm": _batchnorm(stored),
     }
 
@@ -67,6 +68,17 @@ def _saved(stored: pd.DataFrame) -> str:
             ends = f"[{100 * found.low:.0f}, {100 * found.high:.0f}]"
             cells.append(f"{100 * found.estimate:.0f} % {ends}".replace("-", "−"))
         lines.append(f"| {LABELS[name]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _rates(stored: pd.DataFrame) -> str:
+    lines = ["| constant rate, 10 % window | learning rate | steps saved |", "|---|---|---|"]
+    for task in sorted(t for t in stored["task"].unique() if RATE in t):
+        name, rate = task.split(RATE)
+        found = mean_interval(_values(stored, task, f"constant/{window(0.1)}", "saved"))
+        ends = f"[{100 * found.low:.0f}, {100 * found.high:.0f}]"
+        kind = _WORDS[name].split(",")[0]
+        lines.append(f"| {kind} | {rate} | {100 * found.estimate:.0f} % {ends} |")
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.averaging.cells import POLICIES, SHARES, TAILS, WATCHED, tail, window
-from surefoot.averaging.selection import DEFAULT, LABELS, SCHEDULES
+from surefoot.averaging.selection import DEFAULT, LABELS, RATE, SCHEDULES
 from surefoot.averaging.tasks import RECIPES
 from surefoot.ground.blocks import Column, Figure, Note, Prose, Section, Table
 from surefoot.ground.figures import DotRow, Drawing, Series, dot_plot, line_plot
@@ -26,7 +26,7 @@ _POLICY_LABELS = {
 def sections(results: Results) -> list[Section]:
     """Return horizon curves, times to target, curves along the way, BatchNorm, all figures."""
     tasks = list(dict.fromkeys(results.table["task"]))
-    images = [t for t in tasks if not t.startswith("batchnorm")]
+    images = [t for t in tasks if not t.startswith("batchnorm") and RATE not in t]
     shown = [t for t in images if t.endswith(DEFAULT)] or images
     norms = [t for t in tasks if t.startswith("batchnorm")]
     return [
@@ -35,7 +35,11 @@ def sections(results: Results) -> list[Section]:
             [*(Figure(_horizon_curve(results, task), _CURVE) for task in shown), Note(_RULE)],
             intro=_HORIZON,
         ),
-        Section("Steps to the target", [*(_saved(results, task) for task in shown)], intro=_SOONER),
+        Section(
+            "Steps to the target",
+            [*(_saved(results, task) for task in shown), *_saved_by_rate(results, tasks)],
+            intro=_SOONER,
+        ),
         Section("Along the way", [*_along_the_way(results, shown)], intro=_ANYTIME),
         Section(
             "BatchNorm", [Figure(_batchnorm(results, task), _DOTS) for task in norms], intro=_NORMS
@@ -139,6 +143,20 @@ def _saved(results: Results, task: str) -> Figure:
                 rows.append(DotRow(LABELS[name], values, interval, kind, words))
     drawing = dot_plot(rows, title=_title(task), axis="steps saved", best="max", percent_axis=True)
     return Figure(drawing, _DOTS)
+
+
+def _saved_by_rate(results: Results, tasks: Sequence[str]) -> list[Figure]:
+    rows = []
+    for task in sorted(t for t in tasks if RATE in t):
+        name, rate = task.split(RATE)
+        values = results.values(task, f"constant/{window(0.1)}", "saved")
+        label = f"learning rate {rate}"
+        rows.append(DotRow(label, values, mean_interval(values), "ours", RECIPES[name].title))
+    if not rows:
+        return []
+    title = "The noisier the last iterate, the more: a 10 % window at constant rates"
+    drawing = dot_plot(rows, title=title, axis="steps saved", best="max", percent_axis=True)
+    return [Figure(drawing, _DOTS)]
 
 
 def _along_the_way(results: Results, tasks: Sequence[str]) -> list[Figure]:

@@ -10,6 +10,7 @@ from surefoot.averaging.cells import SHARES, window
 from surefoot.averaging.tasks import RECIPES
 
 DEFAULT = "@default"
+RATE = "@rate="
 LABELS: Mapping[str, str] = {
     "raw": "last iterate",
     **{window(share): f"{100 * share:g} % window" for share in SHARES},
@@ -35,7 +36,8 @@ def select_rates(table: pd.DataFrame) -> pd.DataFrame:
 
     The learning rate of each average is the one with the lowest validation loss of that average
     on that seed; time to target is read from the training whose raw iterate is best. Under the
-    task's name with ``@default`` are the figures at the default rate, where nothing is chosen.
+    task's name with ``@default`` are the figures at the default rate, where nothing is chosen,
+    and with ``@rate=`` the steps saved at each rate.
     """
     known = table.assign(
         average=table["metric"].str.partition("|")[0], metric=table["metric"].str.partition("|")[2]
@@ -49,6 +51,10 @@ def select_rates(table: pd.DataFrame) -> pd.DataFrame:
             continue
         if len(RECIPES[task].rates) > 1:
             chosen.append(_named(by_variant.get(default), f"{task}{DEFAULT}", schedule))
+            for variant, of in by_variant.items():
+                rate = variant.removeprefix("learning_rate=")
+                saved = of[of["metric"] == "saved"]
+                chosen.append(_named(saved, f"{task}{RATE}{rate}", schedule))
         loss = rows[rows["metric"] == "validation_loss"]
         loss = loss.set_index(["average", "variant"])["value"]
         for average in rows["average"].unique():
