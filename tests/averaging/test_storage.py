@@ -142,6 +142,10 @@ def test_a_state_is_a_copy() -> None:
         ),
         (lambda s: s["averages"]["segments"]["numbers"].update(pushes=7), "7 in all"),
         (lambda s: s["averages"]["segments"]["tensors"].pop("0"), "segment 0: found missing"),
+        (lambda s: s.pop("steps"), "damaged: KeyError 'steps'"),
+        (lambda s: s["averages"]["ema"].pop("numbers"), "damaged: KeyError 'numbers'"),
+        (lambda s: s["averages"]["lawa"]["numbers"].update(pushes="many"), "damaged: ValueError"),
+        (lambda s: s["averages"].update(tail=3), "damaged: TypeError"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_whole(damage: object, message: str) -> None:

@@ -404,13 +404,14 @@ class WeightAverager:
         with self._lock:
             if self._swap is not None:
                 raise InputError("load_state_dict", "inside applied()", "loading outside of it")
-            averages = storage.check_state(state, self.schemes)
             fresh = self._fresh()
-            for name, running in fresh.items():
-                own = averages[name]
-                running.restore(own["numbers"], own["tensors"], f"state of {name!r}")
-            self._running = fresh
-            self.steps, self.skipped = int(state["steps"]), int(state["skipped"])
+            with storage.undamaged():
+                averages = storage.check_state(state, self.schemes)
+                for name, running in fresh.items():
+                    own = averages[name]
+                    running.restore(own["numbers"], own["tensors"], f"state of {name!r}")
+                steps, skipped = int(state["steps"]), int(state["skipped"])
+            self._running, self.steps, self.skipped = fresh, steps, skipped
 
     def save(self, path: str | Path) -> None:
         """Write the averages as one safetensors file, whole or not at all."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def state_of(
         scheme = schemes[name].to_dict()
         averages[name] = {"scheme": scheme, "numbers": average.numbers(), "tensors": tensors}
     return averages
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """Say it of a state if its parts are not what they should be."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        found = f"damaged: {type(error).__name__} {error}"
+        raise InputError("state", found, "what state_dict() has returned") from error
 
 
 def check_state(state: Any, schemes: Mapping[str, Scheme]) -> Mapping[str, Any]:
