@@ -144,7 +144,7 @@ RECIPES: Mapping[str, Recipe] = {
         lambda seed: _images("fashion-mnist-mini", seed, train=30_000, validation=3000, flat=False),
     ),
     "fashion-small": Recipe(
-        "Fashion-MNIST at 14×14, perceptron", "fashion-mnist-mini", 2000, 64, (2e-3,), 0.02,
+        "Fashion-MNIST at 14×14, perceptron", "fashion-mnist-mini", 1500, 64, (2e-3,), 0.02,
         ("constant", "cosine"),
         lambda seed: _images("fashion-mnist-mini", seed, train=30_000, validation=3000, flat=True),
     ),
