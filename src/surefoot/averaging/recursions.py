@@ -15,6 +15,7 @@ scheme     r_n                          what it is
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -35,9 +36,9 @@ _WARMUP_POWER = 0.75
 
 @dataclass(frozen=True)
 class _Recursion(Scheme):
+    @abstractmethod
     def rate(self, n: Any) -> Any:
         """Return how far the average moves towards iterate n = 1, 2, …"""
-        raise NotImplementedError
 
     def weights(self, n: int) -> Weights:
         """Return the weight of each of `n` iterates, oldest first; they sum to 1."""

@@ -12,7 +12,7 @@ from surefoot.averaging.selection import DEFAULT, LABELS, RATE, SCHEDULES
 from surefoot.averaging.tasks import RECIPES
 from surefoot.ground.blocks import Column, Figure, Note, Prose, Section, Table
 from surefoot.ground.figures import DotRow, Drawing, Series, dot_plot, line_plot
-from surefoot.ground.intervals import Interval, mean_interval, paired_difference
+from surefoot.ground.intervals import mean_interval
 from surefoot.ground.study import Results
 
 _KINDS = {"constant": "ours", "cosine": "baseline", "wsd": "partly decayed"}
@@ -79,14 +79,6 @@ _LIMITS = (
     "Gains depend on the schedule; at a constant rate they are large because its last iterate is "
     "noisy. A horizon chosen on validation data is judged on test data that chose nothing."
 )
-
-
-def difference(results: Results, task: str, metric: str, a: str, b: str) -> Interval | None:
-    """Return the paired difference of two averages over seeds, None if cells are missing."""
-    ours, theirs = results.values(task, a, metric), results.values(task, b, metric)
-    if not ours or len(ours) != len(theirs):
-        return None
-    return paired_difference(ours, theirs)
 
 
 def _recipe(task: str) -> str:

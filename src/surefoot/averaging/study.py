@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.averaging.cells import build_cells
-from surefoot.averaging.sections import difference, sections
+from surefoot.averaging.sections import sections
 from surefoot.averaging.selection import select_rates
 from surefoot.ground.intervals import mean_interval
 from surefoot.ground.study import Results, Scale, Study
@@ -118,8 +118,8 @@ def lead(results: Results) -> str:
     tasks = set(results.table["task"])
     task = next((t for t in ("fashion@default", "fashion-small") if t in tasks), "")
     saved = results.values(task, "constant/window-10", "saved")
-    gain = difference(results, task, "test_accuracy", "constant/searched", "constant/raw")
-    after = difference(results, task, "test_accuracy", "cosine/searched", "cosine/raw")
+    gain = results.difference(task, "test_accuracy", "constant/searched", "constant/raw")
+    after = results.difference(task, "test_accuracy", "cosine/searched", "cosine/raw")
     if not saved or gain is None or after is None:
         return "Not enough cells have finished to answer."
     sooner = mean_interval(saved)

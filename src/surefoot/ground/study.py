@@ -18,6 +18,7 @@ from surefoot.ground import page, work
 from surefoot.ground.blocks import Code, Column, Details, Page, Section, Table, VerdictList
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.files import replacing, write_json
+from surefoot.ground.intervals import Interval, paired_difference
 from surefoot.ground.ledger import Ledger, Record
 from surefoot.ground.verdicts import Check, Finding, evaluate
 from surefoot.ground.work import Cell
@@ -93,6 +94,13 @@ class Results:
         of = self.table
         rows = of[(of["task"] == task) & (of["method"] == method) & (of["metric"] == metric)]
         return rows.sort_values("seed")["value"].tolist()
+
+    def difference(self, task: str, metric: str, a: str, b: str) -> Interval | None:
+        """Return method `a` minus method `b`, paired by seed; None if cells are missing."""
+        ours, theirs = self.values(task, a, metric), self.values(task, b, metric)
+        if not ours or len(ours) != len(theirs):
+            return None
+        return paired_difference(ours, theirs)
 
 
 @dataclass(frozen=True)

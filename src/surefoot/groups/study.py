@@ -144,8 +144,8 @@ def checks(scale: Scale) -> list[Check]:
 def lead(results: Results) -> str:
     """Answer the question from the measured table."""
     task = "celeba"
-    gain = _difference(results, task, _ARGMAX, "fairdropout", "erm")
-    beyond = _difference(results, task, _THRESHOLD, "fairdropout", "erm")
+    gain = results.difference(task, _ARGMAX, "fairdropout", "erm")
+    beyond = results.difference(task, _THRESHOLD, "fairdropout", "erm")
     if gain is None or beyond is None:
         return "Not enough cells have finished to answer."
     return (
@@ -211,13 +211,6 @@ _LIMITS = (
 )
 
 
-def _difference(results: Results, task: str, metric: str, a: str, b: str) -> Interval | None:
-    ours, theirs = results.values(task, a, metric), results.values(task, b, metric)
-    if not ours or len(ours) != len(theirs):
-        return None
-    return paired_difference(ours, theirs)
-
-
 def _share(values: Sequence[float]) -> Interval:
     """Return the mean of accuracies; few seeds give bounds that no accuracy can reach."""
     interval = mean_interval(values)
@@ -245,11 +238,11 @@ def _origin(results: Results, tasks: Sequence[str]) -> Table:
         rows.append(
             {
                 "task": TITLES.get(task, task),
-                "gain": _difference(results, task, _ARGMAX, "fairdropout", "erm"),
+                "gain": results.difference(task, _ARGMAX, "fairdropout", "erm"),
                 "moved": moved,
-                "features": _difference(results, task, _THRESHOLD, "fairdropout", "erm"),
-                "tying": _difference(results, task, _THRESHOLD, "fairdropout", "redrawn"),
-                "balanced": _difference(results, task, _THRESHOLD, "fairdropout", "class-balanced"),
+                "features": results.difference(task, _THRESHOLD, "fairdropout", "erm"),
+                "tying": results.difference(task, _THRESHOLD, "fairdropout", "redrawn"),
+                "balanced": results.difference(task, _THRESHOLD, "fairdropout", "class-balanced"),
             }
         )
     columns = [
