@@ -372,3 +372,11 @@ def test_numbers_are_written_for_readers() -> None:
     assert number(1e12) == "10¹²"
     assert percent(0.12345, 2) == "12.35%"
     assert percent(None) == "no value"
+
+
+def test_a_dot_row_shows_where_it_should_be() -> None:
+    drawing = dots(DotRow("ours", [0.95, 0.96], expected=(0.93, 0.97)), DotRow("bare", [0.5]))
+    sound(drawing)
+    assert len(elements(drawing.wide, "expected")) == 1
+    assert "expected 0.930 to 0.970" in drawing.words
+    assert [column.label for column in drawing.data.columns][-2:] == ["Expected from", "To"]

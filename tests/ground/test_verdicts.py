@@ -16,7 +16,7 @@ def _table(**methods: list[float]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _check(bar: float, against: str | None = "b", **options: object) -> Check:
+def _check(bar: float | None, against: str | None = "b", **options: object) -> Check:
     return Check("name", "sentence", "t", "accuracy", "a", bar, against, **options)  # type: ignore[arg-type]
 
 
@@ -72,3 +72,20 @@ def test_two_values_of_one_seed_are_an_error() -> None:
     table = pd.concat([_table(a=[0.8])] * 2)
     with pytest.raises(InputError, match="two values of one seed"):
         evaluate(_check(0.1, None), table)
+
+
+def test_a_bar_from_above_and_a_band() -> None:
+    table = _table(a=[0.95, 0.96, 0.95, 0.96])
+    assert evaluate(_check(0.93, None, at_most=0.98), table).outcome == "holds"
+    assert evaluate(_check(0.96, None, at_most=0.98), table).outcome == "undecided"
+    assert evaluate(_check(0.97, None, at_most=0.98), table).outcome == "fails"
+    over = evaluate(_check(None, None, at_most=0.9), table)
+    assert over.outcome == "fails"
+    assert over.measured.endswith("bar at most 0.90")
+    assert evaluate(_check(0.93, None, at_most=0.98), table).measured.endswith("bar 0.93 to 0.98")
+
+
+@pytest.mark.parametrize(("low", "high"), [(None, None), (0.9, 0.8)])
+def test_bars_that_are_none_are_refused(low: float | None, high: float | None) -> None:
+    with pytest.raises(InputError, match="one, or two in order"):
+        _check(low, at_most=high)

@@ -236,6 +236,7 @@ def _write(study: Study, results: Results, cells: Sequence[Cell]) -> None:
                 "outcome": finding.outcome,
                 "measured": finding.measured,
                 "bar": finding.check.at_least,
+                "at_most": finding.check.at_most,
                 "estimate": finding.interval and finding.interval.estimate,
                 "low": finding.interval and finding.interval.low,
                 "high": finding.interval and finding.interval.high,

@@ -26,7 +26,7 @@ class Check:
         A short label and the claim in words.
     task, metric, method : str
         Which values of the table: one for each seed.
-    at_least : float
+    at_least : float or None
         The bar.
     against : str, optional
         Another method: the check is on the difference, paired by seed.
@@ -34,6 +34,8 @@ class Check:
         Where the other side has another metric (e.g. memory kept against memory dropped).
     statistic : {"mean", "lowest"}
         The mean over seeds with its interval, or the lowest seed.
+    at_most : float, optional
+        A bar from above, alone or beside the other: a coverage has both.
     """
 
     name: str
@@ -41,18 +43,31 @@ class Check:
     task: str
     metric: str
     method: str
-    at_least: float
+    at_least: float | None
     against: str | None = None
     against_metric: str | None = None
     statistic: Statistic = "mean"
+    at_most: float | None = None
+
+    def __post_init__(self) -> None:
+        low, high = self.bounds
+        if not (low <= high and (math.isfinite(low) or math.isfinite(high))):
+            found = f"{self.at_least} to {self.at_most}"
+            raise InputError(f"bars of {self.name!r}", found, "one, or two in order")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The bars, infinite where there is none."""
+        low = -math.inf if self.at_least is None else self.at_least
+        return low, math.inf if self.at_most is None else self.at_most
 
 
 @dataclass(frozen=True)
 class Finding:
     """A check and how it turned out.
 
-    The outcome is *holds* if the whole interval reaches the bar, *fails* if none of it does,
-    *undecided* if the bar lies inside, *unknown* if values are missing.
+    The outcome is *holds* if the whole interval keeps to the bars, *fails* if none of it does,
+    *undecided* if a bar lies inside, *unknown* if values are missing.
     """
 
     check: Check
@@ -66,16 +81,18 @@ class Finding:
         if self.interval is None:
             return "not measured: cells are missing"
         sign = "+" if self.check.against else ""
-        bar = self.check.at_least
+        bars = [bar for bar in (self.check.at_least, self.check.at_most) if bar is not None]
         # A digit more than the bar has, or what is measured could look like it.
-        digits = next(d for d in (2, 3, 4, 5, 6) if d == 6 or round(bar, d) == bar)
+        digits = next(d for d in (2, 3, 4, 5, 6) if d == 6 or all(round(b, d) == b for b in bars))
         form = f"{sign}.{digits + 1}f"
         value = format(self.interval.estimate, form)
         if not math.isnan(self.interval.low) and self.check.statistic == "mean":
             value += f" [{self.interval.low:{form}}, {self.interval.high:{form}}]"
         seeds = f"{self.seeds} seed{'s' if self.seeds != 1 else ''}"
         what = "lowest of " if self.check.statistic == "lowest" else ""
-        text = f"{value} over {what}{seeds}; bar {bar:{sign}.{digits}f}"
+        words = " to ".join(f"{bar:{sign}.{digits}f}" for bar in bars)
+        most = "at most " if self.check.at_least is None else ""
+        text = f"{value} over {what}{seeds}; bar {most}{words}"
         return text.replace("-", "−")
 
     @property
@@ -108,15 +125,15 @@ def evaluate(check: Check, table: pd.DataFrame) -> Finding:
         interval = paired_difference(ours, other)
     else:
         interval = mean_interval(values)
-    return Finding(check, _outcome(interval, check.at_least), interval, len(values))
+    return Finding(check, _outcome(interval, *check.bounds), interval, len(values))
 
 
-def _outcome(interval: Interval, bar: float) -> Outcome:
+def _outcome(interval: Interval, at_least: float, at_most: float) -> Outcome:
     if math.isnan(interval.low):
         return "undecided"
-    if interval.low >= bar:
+    if at_least <= interval.low and interval.high <= at_most:
         return "holds"
-    return "fails" if interval.high < bar else "undecided"
+    return "fails" if interval.high < at_least or interval.low > at_most else "undecided"
 
 
 def _by_seed(table: pd.DataFrame, task: str, method: str, metric: str) -> pd.Series:

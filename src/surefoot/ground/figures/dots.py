@@ -32,6 +32,8 @@ class DotRow:
         ``"ours"``, ``"baseline"``, ``"uses group labels"`` or another word for the legend.
     group : str
         The heading under which the row stands; rows of one group follow each other.
+    expected : (float, float), optional
+        Where the mean should be, drawn as a band behind the row.
     """
 
     label: str
@@ -39,6 +41,7 @@ class DotRow:
     interval: Ends | None = None
     kind: str = "baseline"
     group: str = ""
+    expected: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class _Summary:
     mean: float | None
     low: float | None
     high: float | None
+    band: tuple[float | None, float | None]
 
 
 def dot_plot(
@@ -95,7 +99,7 @@ def dot_plot(
     ]
     extent = [reference.value for reference in references]
     for s in summaries:
-        extent += [*s.dots, *(end for end in (s.low, s.high) if end is not None)]
+        extent += [*s.dots, *(end for end in (s.low, s.high, *s.band) if end is not None)]
 
     def fit(start: float, end: float) -> Axis:
         return fitted(extent, start, end, where="dot_plot values", percent=percent_axis)
@@ -103,6 +107,11 @@ def dot_plot(
     def draw(canvas: Canvas) -> None:
         def marks(index: int, scale: Axis, y: float) -> None:
             row, s = rows[index], summaries[index]
+            first, last = s.band
+            if first is not None and last is not None:
+                hint = f"expected: {write(first)} to {write(last)}"
+                x, width = scale(first), scale(last) - scale(first)
+                canvas.add("rect", "expected", hint, x=x, y=y - 14, width=width, height=28)
             if s.mean is None:
                 return
             look = kinds.look(row.kind)
@@ -126,7 +135,8 @@ def _summary(row: DotRow) -> _Summary:
     # Dividing first keeps the sum of large values finite.
     mean = sum(value / len(dots) for value in dots) if dots else None
     low, high = ends(row.interval, f"interval of {row.label!r}")
-    return _Summary(dots, len(values) - len(dots), mean, low, high)
+    band = ends(row.expected, f"band of {row.label!r}")
+    return _Summary(dots, len(values) - len(dots), mean, low, high, band)
 
 
 def _words(
@@ -143,7 +153,9 @@ def _words(
         place = f"{row.group}, {row.label}" if row.group else row.label
         sentence = f"{place} ({row.kind}): {write.words(s.mean, s.low, s.high)}"
         lost = f", {s.missing} without a value" if s.missing else ""
-        sentences.append(f"{sentence}; {counted(len(s.dots), 'seed')}{lost}.")
+        first, last = s.band
+        band = "" if first is None else f"; expected {write(first)} to {write(last)}"
+        sentences.append(f"{sentence}{band}; {counted(len(s.dots), 'seed')}{lost}.")
     yield from told(sentences)
 
 
@@ -158,6 +170,9 @@ def _table(
         Column("high", "To", write.kind, write.digits),
         Column("seeds", "By seed"),
     ]
+    if any(row.expected for row in rows):
+        columns.append(Column("from", "Expected from", write.kind, write.digits))
+        columns.append(Column("to", "To", write.kind, write.digits))
     data = [
         {
             "group": row.group,
@@ -167,6 +182,8 @@ def _table(
             "low": s.low,
             "high": s.high,
             "seeds": ", ".join([*map(write, s.dots), *[MISSING] * s.missing]),
+            "from": s.band[0],
+            "to": s.band[1],
         }
         for row, s in zip(rows, summaries, strict=True)
     ]
