@@ -17,9 +17,14 @@ import pandas as pd
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 import tables_averaging  # noqa: E402
+import tables_confidence  # noqa: E402
 import tables_groups  # noqa: E402
 
-ROOMS: dict[str, ModuleType] = {"groups": tables_groups, "averaging": tables_averaging}
+ROOMS: dict[str, ModuleType] = {
+    "groups": tables_groups,
+    "averaging": tables_averaging,
+    "confidence": tables_confidence,
+}
 
 
 def stored(room: str) -> Path:

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from surefoot import averaging as averaging
+    from surefoot import confidence as confidence
     from surefoot import groups as groups
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "__version__", "averaging", "groups"]
+__all__ = ["InputError", "__version__", "averaging", "confidence", "groups"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("averaging", "groups"):
+    if name in ("averaging", "confidence", "groups"):
         return importlib.import_module(f"surefoot.{name}")
     if name == "InputError":
         return importlib.import_module("surefoot.ground.errors").InputError

@@ -15,6 +15,7 @@ import typer
 
 from surefoot import __version__, data_commands
 from surefoot.averaging import commands as averaging_commands
+from surefoot.confidence import commands as confidence_commands
 from surefoot.ground.errors import MissingExtraError, SurefootError
 from surefoot.groups import commands as groups_commands
 from surefoot.options import AsJson, Executor, Out, Seeds, print_json
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(data_commands.app, name="data")
 app.add_typer(groups_commands.app, name="groups", help=ROOMS["groups"].question)
 app.add_typer(averaging_commands.app, name="averaging", help=ROOMS["averaging"].question)
+app.add_typer(confidence_commands.app, name="confidence", help=ROOMS["confidence"].question)
 
 
 @app.callback(invoke_without_command=True)

@@ -34,7 +34,9 @@ ROOMS: Mapping[str, Room] = {
         "surefoot.averaging.study:STUDY",
     ),
     "confidence": Room(
-        "How sure is SGD of what it learned?", "multiplier bootstrap for averaged SGD"
+        "How sure is SGD of what it learned?",
+        "multiplier bootstrap for averaged SGD",
+        "surefoot.confidence.study:STUDY",
     ),
     "surrogates": Room(
         "Can a fast model stand in for the simulator, and who checked?",

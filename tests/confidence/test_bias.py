@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.confidence.streams import LOSSES, Stream, run, stream
@@ -12,7 +14,11 @@ from surefoot.confidence.bias import (
     Path,
     TransientBias,
     chain_tails,
+    exploded,
     half_sample_drift,
+    in_spreads,
+    keeps_growing,
+    relative_spreads,
     remaining,
     transient_bias,
 )
@@ -120,3 +126,66 @@ def test_wild_chains_are_told() -> None:
 def test_a_perfect_fit_is_not_wild() -> None:
     same = Averages(1, np.ones(2), np.ones((9, 2)))
     assert not chain_tails(same).flagged
+
+
+def test_a_parameter_on_which_chains_agree_has_no_say() -> None:
+    chains = np.array([[1.0, 0], [3, 0]])
+    assert in_spreads(np.array([0.5, 1e-17]), Averages(1, np.zeros(2), chains)) == 0.5
+    assert in_spreads(np.ones(2), Averages(1, np.zeros(2), chains * 0)) == 0
+
+
+@pytest.mark.parametrize(("n", "scale", "grows"), [(20_000, 2, False), (20_000, 100, True)])
+def test_log_odds_that_keep_growing_are_noticed(n: int, scale: float, grows: bool) -> None:
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n, 3))
+        y = (rng.random(n) < 1 / (1 + np.exp(-scale * X[:, 0]))).astype(float)
+        made = run(Stream(X, y, np.zeros(3)), "log_loss", n0=200)
+        assert keeps_growing(made.path, made.pilot) is grows
+
+
+@pytest.mark.parametrize(
+    ("sizes", "grows"),
+    [([1.2, 1.6, 2.0, 2.2], True), ([1.2, 1.6, 1.8, 1.9], False), ([1.2, 2.6, 2.5, 2.7], False)],
+)
+def test_growth_is_twice_the_start_and_in_every_quarter(sizes: list[float], grows: bool) -> None:
+    pilot = run(stream(400, 3, loss="log_loss"), "log_loss", n0=200).pilot
+    start, path = pilot.to_whitened(pilot.theta), Path()
+    path.begin(np.zeros(3))
+    for size in np.repeat(sizes, 8):
+        path.update(size * start)
+    assert keeps_growing(path, pilot) is grows
+
+
+def test_a_short_path_does_not_grow() -> None:
+    made = run(stream(96, 3, loss="log_loss"), "log_loss", n0=96)
+    assert np.isnan(made.path.quarters()).all()
+    assert not keeps_growing(made.path, made.pilot)
+
+
+def test_quarters_are_means_of_iterates() -> None:
+    iterates, path = np.arange(20.0).reshape(10, 2), Path()
+    path.begin(np.ones(2))
+    for phi in iterates:
+        path.update(phi)
+    np.testing.assert_allclose(path.quarters(), iterates[:8].reshape(4, 2, 2).mean(1))
+
+
+def test_relative_spreads_do_not_depend_on_the_unit_of_the_target() -> None:
+    rows = stream(2000, 3)
+    plain, moved = run(rows), run(rows._replace(y=1e3 * rows.y))
+    spreads = [relative_spreads(made.averages(), made.pilot) for made in (plain, moved)]
+    np.testing.assert_allclose(spreads[1], spreads[0], rtol=1e-6)
+
+
+def test_a_run_far_from_its_warm_start_has_exploded() -> None:
+    rows = stream(2000, 3)
+    made = run(rows)
+    found = made.averages()
+    assert not exploded(found, made.pilot)
+    far = dataclasses.replace(found, estimate=found.estimate * 1e9)
+    assert exploded(far, made.pilot)
+    assert exploded(dataclasses.replace(found, estimate=found.estimate * np.nan), made.pilot)
+    # From 0 every size is a million times as large.
+    cold = dataclasses.replace(made.pilot, theta=np.zeros(3))
+    assert not exploded(found, cold)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import binom
+from scipy.stats import t as student
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tests.confidence.streams import stream
@@ -172,8 +174,9 @@ def test_nothing_is_known_before_the_pilot_is_complete() -> None:
     ("name", "value"),
     [
         ("n_chains", 1), ("n_chains", 2.5), ("multiplier", "gauss"), ("batch_size", 0),
-        ("batch_size", "large"), ("c0", 0.0), ("gamma", 0.5), ("k0", -1.0), ("pilot", 0),
-        ("pilot", 3), ("pilot", "all"), ("precondition", "full"), ("burn_in", 1.0),
+        ("batch_size", "large"), ("c0", 0.0), ("gamma", 0.5), ("k0", -1.0), ("pilot", -1),
+        ("pilot", 3), ("pilot", "all"), ("dtype", "float16"), ("block_length", 0),
+        ("precondition", "full"), ("burn_in", 1.0),
         ("n_epochs", 0), ("alpha", -1.0), ("companions", ("hulc",)), ("confidence_level", 1.0),
         ("loss", "absolute"),
     ],
@@ -220,6 +223,149 @@ def test_bad_labels() -> None:
         model.partial_fit(X, y + 1)
     with pytest.raises(InputError, match="as before"):
         model.partial_fit(X, y, classes=[1, 2])
+
+
+def test_questions_are_those_of_the_result() -> None:
+    model = SGDInferenceRegressor(n_chains=50, batch_size=8).fit(ROWS.X, ROWS.y)
+    result = model.result_
+    assert model.to_frame().equals(result.to_frame())
+    assert model.conf_int(0.9, kind="normal").equals(result.conf_int(0.9, "normal"))
+    assert model.confidence_ellipsoid(0.9, ["x1", "x2"]).bounds.tolist() == (
+        result.confidence_ellipsoid(0.9, ["x1", "x2"]).bounds.tolist()
+    )
+    assert model.norm_ball(0.9, np.inf).radius == result.norm_ball(0.9, np.inf).radius
+    assert model.t_test({"x1": 1, "x2": -1}, 0.5) == result.t_test({"x1": 1, "x2": -1}, 0.5)
+    assert model.wald_test(["x1", "x2"], [0, 1]) == result.wald_test(["x1", "x2"], [0, 1])
+    assert model.test_all_zero("x1") == result.test_all_zero("x1")
+    assert model.functional(np.exp, names=list("abcd")).equals(
+        result.functional(np.exp, names=list("abcd"))
+    )
+    assert model.cov_ is result.covariance
+    assert model.pvalues_ is result.pvalues
+    assert model.chains_.shape == (50, 4)
+    with pytest.raises(ValueError, match="read-only"):
+        model.chains_[0] = 0
+    assert not hasattr(SGDInferenceRegressor(), "chains_")
+
+
+def test_a_mean_knows_how_sure_it_is() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(ROWS.X[:5], columns=["x1", "x2", "x3"], index=list("vwxyz"))
+    model = SGDInferenceRegressor(**STEPS).fit(
+        pandas.DataFrame(ROWS.X, columns=table.columns), ROWS.y
+    )
+    found = model.predict(table, return_interval=True)
+    assert list(found.index) == list("vwxyz")
+    np.testing.assert_allclose(found.estimate, model.predict(table))
+    row = np.array([1, *ROWS.X[2]])
+    np.testing.assert_allclose(found.std_error["x"], np.sqrt(row @ model.cov_ @ row))
+    wider = model.predict(table, return_interval=True, level=0.99)
+    assert ((wider.lower < found.lower) & (found.upper < wider.upper)).all()
+
+
+def test_a_probability_knows_how_sure_it_is() -> None:
+    model = SGDInferenceClassifier(**STEPS).fit(LABELS.X, LABELS.y)
+    found = model.predict_proba(LABELS.X, return_interval=True)
+    np.testing.assert_allclose(found.estimate, model.predict_proba(LABELS.X)[:, 1])
+    assert ((found.lower > 0) & (found.lower < found.estimate) & (found.upper < 1)).all()
+    z = model.decision_function(LABELS.X)
+    design = np.column_stack([np.ones(len(z)), LABELS.X])
+    spread = np.sqrt(np.einsum("ij,jk,ik->i", design, model.cov_, design))
+    # Equally far to both sides on the scale of log-odds.
+    reach = np.log(found.upper / (1 - found.upper)) - z
+    np.testing.assert_allclose(reach / spread, student.ppf(0.975, 20), rtol=1e-6)
+
+
+def test_rows_keep_their_weights_by_id() -> None:
+    model = SGDInferenceRegressor(**STEPS, shuffle=False)
+    plain = model.fit(ROWS.X, ROWS.y).chains_
+    assert np.array_equal(model.fit(ROWS.X, ROWS.y, row_ids=np.arange(3000)).chains_, plain)
+    other = model.fit(ROWS.X, ROWS.y, row_ids=np.arange(3000)[::-1]).chains_
+    assert not np.array_equal(other, plain)
+    parts = SGDInferenceRegressor(**STEPS)
+    for part in np.split(np.arange(3000), [1201]):
+        parts.partial_fit(ROWS.X[part], ROWS.y[part], row_ids=2999 - part)
+    assert np.array_equal(parts.chains_, other)
+
+
+def test_a_second_pass_needs_the_ids_it_had() -> None:
+    ratio = []
+    for ids in (None, np.arange(3000)):
+        model = SGDInferenceRegressor(n_chains=200, batch_size=8)
+        for _ in range(4):
+            model.partial_fit(ROWS.X, ROWS.y, row_ids=ids)
+        ratio.append(model.coef_std_ * 3000**0.5)
+    assert (ratio[1] / ratio[0] > 1.6).all()
+
+
+def test_blocks_of_rows_share_their_weights() -> None:
+    X, y = np.repeat(ROWS.X, 4, axis=0), np.repeat(ROWS.y, 4)
+    apart, together = (
+        SGDInferenceRegressor(n_chains=200, batch_size=8, block_length=length).fit(X, y).coef_std_
+        for length in (1, 4)
+    )
+    np.testing.assert_allclose(together / apart, 2, rtol=0.2)
+
+
+@pytest.mark.filterwarnings("ignore::surefoot.confidence.health.ConfidenceWarning")
+def test_without_a_pilot_the_start_is_cold() -> None:
+    model = SGDInferenceRegressor(**STEPS, pilot=0).partial_fit(ROWS.X[:199], ROWS.y[:199])
+    assert not hasattr(model, "result_")
+    model.partial_fit(ROWS.X[199:], ROWS.y[199:])
+    pilot = model._engine.pilot
+    assert pilot.scale.tolist() == [1] * 4
+    assert pilot.theta.tolist() == [0] * 4
+    assert model.diagnostics_["predicted bias / SD"] > 0.25
+
+
+def test_half_the_precision_is_enough() -> None:
+    full, half = (
+        SGDInferenceRegressor(**STEPS, dtype=dtype).fit(ROWS.X, ROWS.y)
+        for dtype in ("float64", "float32")
+    )
+    assert half.chains_.dtype == np.float64
+    error = np.abs(half.coef_ - full.coef_) / full.coef_std_
+    assert 0 < error.max() < 1e-3
+    assert 0 < half.diagnostics_["rounding / SD"] < 1e-3
+    assert "rounding / SD" not in full.diagnostics_
+
+
+@pytest.mark.filterwarnings("ignore::surefoot.confidence.health.ConfidenceWarning")
+@pytest.mark.parametrize("offset", [1e2, 1e4, 1e5, 1e6])
+def test_rounding_is_predicted(offset: float) -> None:
+    y = ROWS.y + offset
+    full, half = (
+        SGDInferenceRegressor(**STEPS, dtype=dtype).fit(ROWS.X, y)
+        for dtype in ("float64", "float32")
+    )
+    error = (np.abs(half.result_.center - full.result_.center) / full.result_.std_errors).max()
+    assert 0.01 * error < half.diagnostics_["rounding / SD"]
+    assert error < 2 * half.diagnostics_["rounding / SD"]
+
+
+@pytest.mark.filterwarnings("ignore::surefoot.confidence.health.ConfidenceWarning")
+@pytest.mark.parametrize(
+    ("d", "options"),
+    [
+        (20, {"n_chains": 200}),
+        (50, {"n_chains": 1000, "dtype": "float32", "fit_intercept": False}),
+        (100, {"n_chains": 50, "companions": ("plugin", "batch_means", "score_bootstrap")}),
+        (200, {"n_chains": 20}),
+    ],
+)
+def test_memory_is_known_beforehand(d: int, options: dict[str, Any]) -> None:
+    model, rng = SGDInferenceRegressor(**options), np.random.default_rng(0)
+    model.fit(ROWS.X, ROWS.y)  # whatever is imported on the way
+    model = SGDInferenceRegressor(**options)
+    tracemalloc.start()
+    try:
+        for _ in range(model._pilot_rows(d + 1) // 250 + 25):
+            X = rng.normal(size=(250, d))
+            model.partial_fit(X, X.sum(1) + rng.normal(size=250))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert model.memory_needed(d) == pytest.approx(peak, rel=0.25)
 
 
 def test_names_come_from_the_table() -> None:

@@ -487,3 +487,8 @@ def test_the_helper_fails_on_a_page_that_is_not_clean(
     (tmp_path / "bad.html").write_text(f"<!doctype html><link rel=icon href='data:,'>{html}")
     with pytest.raises(AssertionError, match=complaint), open_page(tmp_path / "bad.html"):
         pass
+
+
+def test_a_number_keeps_its_percent_sign() -> None:
+    page = Page(title="t", question="q", lead="At **95 %** of `5 % x`.", sections=[])
+    assert "<strong>95\u00a0%</strong>" in render(page)

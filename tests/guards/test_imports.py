@@ -46,7 +46,9 @@ def _command(arguments: list[str]) -> str:
     "arguments",
     [["--help"], ["list"], ["run", "--help"], ["data", "--help"], ["groups", "--help"],
      ["groups", "fit", "--help"], ["groups", "audit", "--help"], ["groups", "bench", "--help"],
-     ["averaging", "--help"], ["averaging", "merge", "--help"], ["averaging", "search", "--help"]],
+     ["averaging", "--help"], ["averaging", "merge", "--help"], ["averaging", "search", "--help"],
+     ["confidence", "--help"], ["confidence", "fit", "--help"],
+     ["confidence", "coverage", "--help"]],
     ids=" ".join,
 )  # fmt: skip
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
@@ -55,7 +57,8 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_import_loads_nothing_heavy() -> None:
     assert _fresh("import surefoot")["heavy"] == set()
-    assert _fresh("import surefoot; surefoot.groups.__all__")["heavy"] == set()
+    for room in ("groups", "averaging", "confidence"):
+        assert _fresh(f"import surefoot; surefoot.{room}.__all__")["heavy"] == set()
 
 
 def test_help_stays_within_its_budget() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,15 @@ class Averages:
 
     Attributes
     ----------
-    n_rows : float
-        How many rows stand behind them.
+    n_rows : int
+        How many rows stand behind them: those of the latest epoch, without its burn-in.
     estimate : ndarray of shape (d,)
         The run itself.
     chains : ndarray of shape (M, d)
         Its perturbed copies. ``chains − estimate`` imitates ``estimate − truth``.
     """
 
-    n_rows: float
+    n_rows: int
     estimate: Floats
     chains: Floats
 
@@ -37,12 +37,18 @@ class Averages:
         """Which chains are finite, shape (M,); the others are kept, and to be reported."""
         return np.asarray(np.isfinite(self.chains).all(axis=1))
 
+    @cached_property
+    def spread(self) -> Floats:
+        """Standard deviation of the finite chains, shape (d,); NaN if there are not two."""
+        finite = self.chains[self.finite]
+        return finite.std(axis=0) if len(finite) > 1 else np.full(len(self.estimate), np.nan)
+
 
 def merge(*parts: Averages) -> Averages:
     """Return the averages weighted by rows: shards of one stream as one run.
 
-    Every shard needs the same seed, its own row ids and 300 steps or more. Merging is commutative
-    and, up to rounding, associative, so any tree of merges will do.
+    Every shard needs rows of its own, and 300 steps or more. Merging is commutative and, up to
+    rounding, associative, so any tree of merges will do.
     """
     return reduce(_merge, _all_alike(parts))
 

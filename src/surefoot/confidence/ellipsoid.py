@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +22,7 @@ from scipy.linalg import solve_triangular
 
 from surefoot.confidence.coordinates import Contrast, contrasts, described
 from surefoot.confidence.intervals_of_chains import check_level, covariance, rank
+from surefoot.confidence.notices import warn
 from surefoot.ground.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -129,17 +129,14 @@ class NormBall:
 def ellipsoid_of(
     names: Sequence[str], center: Floats, deviations: Floats, level: float
 ) -> Ellipsoid:
-    """Return Hotelling's ellipsoid for chains that deviate from `center` by `deviations` (M, k).
-
-    For methods that users call: warnings point at the line two calls up.
-    """
+    """Return Hotelling's ellipsoid for chains that deviate from `center` by `deviations` (M, k)."""
     check_level(level)
     m, k = deviations.shape
     check_chains(m, k, "which")
     if m < _ENOUGH_PER_PARAMETER * k:
         message = f"{m} chains for an ellipsoid in {k} dimensions: it is valid, but wide, and"
         advice = f"{_ENOUGH_PER_PARAMETER * k} chains or fewer parameters make it sharper"
-        warnings.warn(f"{message} {advice}", RuntimeWarning, stacklevel=3)
+        warn(f"{message} {advice}")
     shape = covariance(deviations)
     _cholesky(shape)
     return Ellipsoid(center, shape, hotelling_radius(level, m, k), tuple(names), level)

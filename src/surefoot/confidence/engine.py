@@ -191,6 +191,11 @@ class ChainEngine:
             self._run(self._pending)
             self._pending = Rows.empty(self.pilot.d)
 
+    @property
+    def n_waiting(self) -> int:
+        """How many rows wait for a full minibatch."""
+        return len(self._pending)
+
     def start_epoch(self) -> None:
         """Begin another pass: the chains go on, the average starts afresh.
 
@@ -206,7 +211,9 @@ class ChainEngine:
         if self._averaged == 0:
             raise InputError("engine", "no averaged row", "rows beyond the burn-in")
         means = self.pilot.to_user(self._sums / self._averaged)
-        return Averages(self._averaged * self.batch_size, means[:, 0], means[:, 1:].T.copy())
+        # Counted in minibatches, of which a last short one is a fraction.
+        n_rows = round(self._averaged * self.batch_size)
+        return Averages(n_rows, means[:, 0], means[:, 1:].T.copy())
 
     def companion_covariance(self, name: str) -> Floats:
         """Return a companion's covariance matrix in the user's coordinates, shape (d, d)."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +13,14 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from surefoot.confidence.estimator import SGDInference
+from surefoot.confidence.intake import all_finite, as_floats
 from surefoot.confidence.losses import Huber, LogLoss, Loss, Quantile, Squared, sigmoid
+from surefoot.confidence.on_dask import fit_dask
+from surefoot.confidence.on_stream import fit_stream
 from surefoot.ground.errors import InputError, one_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 RegressionLoss = Literal["squared", "huber", "quantile"]
@@ -49,7 +56,13 @@ class SGDInferenceRegressor(RegressorMixin, SGDInference):
     quantile: float = 0.5
     epsilon: float = 1.35
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        row_ids: ArrayLike | None = None,
+    ) -> Self:
         """Train on a table.
 
         Parameters
@@ -58,33 +71,92 @@ class SGDInferenceRegressor(RegressorMixin, SGDInference):
         y : array-like of shape (n,)
         sample_weight : array-like of shape (n,), optional
             Multiplies the gradient.
+        row_ids : array-like of int of shape (n,), optional
+            Decide the weights of the chains; default: rows are numbered from 0.
 
         Warns
         -----
         ConfidenceWarning
             If rows or run make the confidence sets doubtful.
         """
-        self._fit(self._as_rows(*self._targets(X, y, reset=True), sample_weight))
+        X, y = self._checked(X, y, reset=True)
+        self._fit(self._as_rows(X, self._encoded(y), sample_weight, row_ids))
         return self
 
     def partial_fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        row_ids: ArrayLike | None = None,
     ) -> Self:
         """Go on with the next rows of a stream; how it is cut into chunks does not matter.
 
-        Parameters and warnings as in `fit`. Nothing is fitted before the pilot is complete.
+        Parameters and warnings as in `fit`; without ids rows are numbered on. Nothing is fitted
+        before the pilot is complete. Rows that come again, as in a second pass, need the ids they
+        had: with new ones they count as new rows, and intervals are too short.
         """
-        reset = not hasattr(self, "n_features_in_")
-        self._partial_fit(self._as_rows(*self._targets(X, y, reset=reset), sample_weight))
+        X, y = self._checked(X, y, reset=not hasattr(self, "n_features_in_"))
+        first_id = getattr(self, "_n_rows", 0)
+        self._partial_fit(self._as_rows(X, self._encoded(y), sample_weight, row_ids, first_id))
         return self
 
-    def predict(self, X: ArrayLike) -> Floats:
-        """Return the mean, or the quantile, for each row."""
-        return self._linear(X)
+    def fit_stream(self, stream: Any, *, progress: bool = False) -> Self:
+        """Train on a stream of rows larger than memory.
 
-    def _targets(self, X: Any, y: Any, reset: bool) -> tuple[Floats, Floats]:
-        X, y = self._checked(X, y, reset=reset, y_numeric=True)
-        return X, y.astype(np.float64)
+        Parameters
+        ----------
+        stream : RowStream, or what `RowStream.from_batches` takes
+            The first rows are the pilot, and have to be like all others: see `RowStream.shuffle`.
+        progress : bool
+            Whether to show a bar of rows, if the stream knows how many there are.
+
+        Raises
+        ------
+        UnmetError
+            If the run explodes, as rows in order of time may make it.
+
+        Warns
+        -----
+        ConfidenceWarning
+            As in `fit`, and if the rows are not in random order.
+        """
+        return fit_stream(self, stream, progress=progress)
+
+    def fit_dask(self, data: Any, target: str, *, features: Sequence[str] | None = None) -> Self:
+        """Train on a Dask collection; see `surefoot.confidence.on_dask.fit_dask`."""
+        return fit_dask(self, data, target, features=features)
+
+    @overload
+    def predict(self, X: ArrayLike, return_interval: Literal[False] = ...) -> Floats: ...
+    @overload
+    def predict(
+        self, X: ArrayLike, return_interval: Literal[True], level: float | None = ...
+    ) -> pd.DataFrame: ...
+    def predict(
+        self, X: ArrayLike, return_interval: bool = False, level: float | None = None
+    ) -> Floats | pd.DataFrame:
+        """Return the mean, or the quantile, for each row.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d)
+        return_interval : bool
+            Whether to return a DataFrame with estimate, std_error, lower and upper: how sure the
+            mean is, not where a new observation will fall.
+        level : float, optional
+            Of the intervals.
+        """
+        return self._mean_frame(X, level) if return_interval else self._linear(X)
+
+    def _encoded(self, y: NDArray[Any]) -> Floats:
+        return all_finite("y", as_floats("y", y))
+
+    def _labels(self, y: NDArray[Any]) -> NDArray[Any]:
+        return y[:0]
+
+    def _learn_classes(self, labels: NDArray[Any], where: str = "classes") -> None:
+        """Learn nothing: there are none."""
 
     def _loss(self) -> Loss:
         name = one_of("loss", self.loss, ("squared", "huber", "quantile"))
@@ -92,7 +164,7 @@ class SGDInferenceRegressor(RegressorMixin, SGDInference):
             return Squared()
         return Huber(self.epsilon) if name == "huber" else Quantile(self.quantile)
 
-    def _publish(self, coef: Floats, intercept: float, std_errors: Floats) -> None:
+    def _set_coefficients(self, coef: Floats, intercept: float, std_errors: Floats) -> None:
         self.coef_, self.intercept_, self.coef_std_ = coef, float(intercept), std_errors
 
 
@@ -109,7 +181,13 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
     classes_ : ndarray of shape (2,)
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        row_ids: ArrayLike | None = None,
+    ) -> Self:
         """Train on a table.
 
         Parameters
@@ -119,6 +197,8 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
             Labels of any type, two of them.
         sample_weight : array-like of shape (n,), optional
             Multiplies the gradient.
+        row_ids : array-like of int of shape (n,), optional
+            Decide the weights of the chains; default: rows are numbered from 0.
 
         Warns
         -----
@@ -127,7 +207,7 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
         """
         X, y = self._labelled(X, y, reset=True)
         self.classes_ = _two_classes("y", y)
-        rows = self._as_rows(X, self._encoded(y), sample_weight)
+        rows = self._as_rows(X, self._encoded(y), sample_weight, row_ids)
         _two_classes("y where sample_weight > 0", y[rows.sample_weight > 0])
         self._fit(rows)
         return self
@@ -138,15 +218,17 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
         y: ArrayLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        row_ids: ArrayLike | None = None,
     ) -> Self:
         """Go on with the next rows of a stream; how it is cut into chunks does not matter.
 
-        Nothing is fitted before the pilot is complete.
+        Nothing is fitted before the pilot is complete. Rows that come again, as in a second pass,
+        need the ids they had: with new ones they count as new rows, and intervals are too short.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As in `fit`.
+        X, y, sample_weight, row_ids
+            As in `fit`; without ids rows are numbered on.
         classes : array-like of shape (2,), optional
             Both labels; the first call needs them.
         """
@@ -159,15 +241,73 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
             self.classes_ = given
         elif known is None:
             raise InputError("classes", None, "both labels in the first call of partial_fit")
-        self._partial_fit(self._as_rows(X, self._encoded(y), sample_weight))
+        first_id = getattr(self, "_n_rows", 0)
+        self._partial_fit(self._as_rows(X, self._encoded(y), sample_weight, row_ids, first_id))
         return self
+
+    def fit_stream(
+        self, stream: Any, *, classes: ArrayLike | None = None, progress: bool = False
+    ) -> Self:
+        """Train on a stream of rows larger than memory.
+
+        Parameters
+        ----------
+        stream : RowStream, or what `RowStream.from_batches` takes
+            The first rows are the pilot, and have to be like all others: see `RowStream.shuffle`.
+        classes : array-like of shape (2,), optional
+            Both labels; default: those of the pilot.
+        progress : bool
+            Whether to show a bar of rows, if the stream knows how many there are.
+
+        Raises
+        ------
+        UnmetError
+            If the run explodes, as rows in order of time may make it.
+
+        Warns
+        -----
+        ConfidenceWarning
+            As in `fit`, and if the rows are not in random order.
+        """
+        return fit_stream(self, stream, classes=classes, progress=progress)
+
+    def fit_dask(
+        self,
+        data: Any,
+        target: str,
+        *,
+        features: Sequence[str] | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
+        """Train on a Dask collection; see `surefoot.confidence.on_dask.fit_dask`."""
+        return fit_dask(self, data, target, features=features, classes=classes)
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """Return the log-odds of the second class for each row."""
         return self._linear(X)
 
-    def predict_proba(self, X: ArrayLike) -> Floats:
-        """Return probabilities of shape (n, 2), in the order of `classes_`."""
+    @overload
+    def predict_proba(self, X: ArrayLike, return_interval: Literal[False] = ...) -> Floats: ...
+    @overload
+    def predict_proba(
+        self, X: ArrayLike, return_interval: Literal[True], level: float | None = ...
+    ) -> pd.DataFrame: ...
+    def predict_proba(
+        self, X: ArrayLike, return_interval: bool = False, level: float | None = None
+    ) -> Floats | pd.DataFrame:
+        """Return probabilities of shape (n, 2), in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d)
+        return_interval : bool
+            Whether to return a DataFrame with estimate, std_error, lower and upper of the
+            probability of the second class: how sure it is itself.
+        level : float, optional
+            Of the intervals.
+        """
+        if return_interval:
+            return self._mean_frame(X, level, link="logit")
         z = self._linear(X)
         # Not 1 − p, which would lose small probabilities.
         return np.column_stack([sigmoid(-z), sigmoid(z)])
@@ -183,6 +323,12 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
         check_classification_targets(y)
         return X, column_or_1d(y)
 
+    def _labels(self, y: NDArray[Any]) -> NDArray[Any]:
+        return np.unique(y)
+
+    def _learn_classes(self, labels: NDArray[Any], where: str = "classes") -> None:
+        self.classes_ = _two_classes(where, labels)
+
     def _encoded(self, y: NDArray[Any]) -> Floats:
         if not (known := np.isin(y, self.classes_)).all():
             raise InputError("y", y[~known].tolist()[0], f"one of {self.classes_.tolist()}")
@@ -192,7 +338,7 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
     def _loss(self) -> Loss:
         return LogLoss()
 
-    def _publish(self, coef: Floats, intercept: float, std_errors: Floats) -> None:
+    def _set_coefficients(self, coef: Floats, intercept: float, std_errors: Floats) -> None:
         self.coef_, self.coef_std_ = coef[None], std_errors[None]
         self.intercept_ = np.array([intercept])
 

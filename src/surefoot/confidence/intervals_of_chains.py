@@ -17,7 +17,6 @@ the k-th smallest of M with probability k/(M + 1), so k is (M + 1)·level, round
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Literal, get_args
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from surefoot.confidence.notices import warn
 from surefoot.ground.errors import InputError, one_of
 
 if TYPE_CHECKING:
@@ -161,21 +161,18 @@ def interval_frame(
     *,
     simultaneous: bool = False,
 ) -> pd.DataFrame:
-    """Return estimate, std_error, lower and upper by name; warn of what makes bounds unsure.
-
-    For methods that users call: warnings point at the line two calls up.
-    """
+    """Return estimate, std_error, lower and upper by name; warn of what makes bounds unsure."""
     import pandas as pd
 
     lower, upper = bounds(estimate, deviations, level, kind, simultaneous=simultaneous)
     std_error = standard_errors(deviations)
     if kind in TWO_TAILS and len(deviations) < ENOUGH_FOR_TAILS:
         message = f"the tails of {len(deviations)} chains are a rough guide: 200 or more are better"
-        warnings.warn(f"{kind} interval: {message}", RuntimeWarning, stacklevel=3)
+        warn(f"{kind} interval: {message}")
     if (std_error == 0).any():
         certain = [name for name, s in zip(names, std_error, strict=True) if s == 0]
         message = f"all chains agree with the run on {listed(certain)}: intervals without length"
-        warnings.warn(message, RuntimeWarning, stacklevel=3)
+        warn(message)
     columns = {"estimate": estimate, "std_error": std_error, "lower": lower, "upper": upper}
     return pd.DataFrame(columns, index=pd.Index(list(names)))
 

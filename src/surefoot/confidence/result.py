@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from surefoot.confidence import hypotheses, pushed
+from surefoot.confidence import hypotheses, pushed, saved
 from surefoot.confidence.coordinates import (
     Contrast,
     Which,
@@ -23,6 +23,7 @@ from surefoot.confidence.hypotheses import HypothesisTest
 from surefoot.confidence.intervals_of_chains import Kind, covariance, interval_frame, listed
 from surefoot.confidence.pushed import Link
 from surefoot.confidence.run_with_chains import RunWithChains
+from surefoot.confidence.saved import PathName, group, grouped
 from surefoot.confidence.summary import coefficient_frame, summary_text
 from surefoot.ground.errors import InputError
 from surefoot.ground.numerals import counted
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+
+_KIND = "InferenceResult"
+_SETTINGS = ("names", "n_seen", "n_steps", "confidence_level")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -297,6 +301,41 @@ class InferenceResult(RunWithChains):
     def summary(self, level: float | None = None) -> str:
         """Return the estimates as a table of text, with what is known about the run."""
         return summary_text(self, self._level(level))
+
+    def save(self, path: PathName) -> None:
+        """Write the result to an .npz without pickle.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        StorageError
+        """
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        arrays = {"center": self.center, "chains": self.chains}
+        companions = grouped("companions", self.companions)
+        saved.write(
+            path, _KIND, settings | {"diagnostics": dict(self.diagnostics)}, arrays | companions
+        )
+
+    @classmethod
+    def load(cls, path: PathName) -> Self:
+        """Return a result that was saved.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        InputError
+            If there is no such file, or it is damaged, of another kind or of a later version.
+        """
+        with saved.read(path, _KIND) as (settings, arrays):
+            companions = group(arrays, "companions")
+            return cls(arrays["center"], arrays["chains"], companions=companions, **settings)
 
     def __str__(self) -> str:
         return self.summary()

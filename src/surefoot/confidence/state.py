@@ -14,7 +14,7 @@ from surefoot.confidence.engine import ChainEngine
 from surefoot.confidence.losses import loss_from_dict
 from surefoot.confidence.multipliers import Multiplier, Table, as_multiplier
 from surefoot.confidence.pilot import Pilot
-from surefoot.confidence.rows import Rows
+from surefoot.confidence.rows import as_rows
 from surefoot.confidence.schedule import StepSchedule
 from surefoot.ground.errors import InputError
 
@@ -63,26 +63,48 @@ def state_of(engine: ChainEngine) -> Arrays:
 def engine_from(state: Mapping[str, NDArray[Any]]) -> ChainEngine:
     """Return the engine whose state this is; see `ChainEngine.from_state`."""
     settings = _settings(state)
+    try:
+        return _engine(state, settings)
+    except (KeyError, TypeError) as error:
+        raise InputError("state", sorted(state), "the arrays of ChainEngine.state") from error
+
+
+def _engine(state: Mapping[str, NDArray[Any]], settings: dict[str, Any]) -> ChainEngine:
+    pilot, options = Pilot.from_arrays(_group(state, "pilot")), settings["settings"]
+    # Before an engine takes as much memory as it is told to.
+    _check_shape("phi", state["phi"], (pilot.d, options["n_chains"] + 1))
     engine = ChainEngine(
         loss_from_dict(settings["loss"]),
-        Pilot.from_arrays(_group(state, "pilot")),
+        pilot,
         schedule=StepSchedule(**settings["schedule"]),
         multiplier=_multiplier(settings["multiplier"], state["multiplier"]),
         ridge=state["ridge"],
         companions=settings["companions"],
-        **settings["settings"],
+        **options,
     )
-    for name, value in settings["counters"].items():
-        setattr(engine, name, value)
-    engine._chains.phi[:] = state["phi"]
-    engine._sums[:] = state["sums"]
-    engine._pending = Rows(**_group(state, "pending"))
+    for name in _COUNTERS:
+        setattr(engine, name, settings["counters"][name])
+    _fill("phi", engine._chains.phi, state)
+    _fill("sums", engine._sums, state)
+    X, y, ids, weight = (state[f"pending.{name}"] for name in ("X", "y", "ids", "sample_weight"))
+    engine._pending = as_rows(X, y, ids, weight, pilot.d, 0)
     engine.path.begin(np.array(state["path.start"]))
     engine.path.length, engine.path.steps = settings["path"]["length"], settings["path"]["steps"]
     engine.path.sums = list(np.array(state["path.sums"]))
     for name, companion in engine.companions.items():
-        companion.arrays = _group(state, f"companion.{name}")
+        for key, array in companion.arrays.items():
+            _fill(f"companion.{name}.{key}", array, state)
     return engine
+
+
+def _fill(name: str, array: NDArray[Any], state: Mapping[str, NDArray[Any]]) -> None:
+    _check_shape(name, state[name], array.shape)
+    array[...] = state[name]
+
+
+def _check_shape(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise InputError(f"state, {name}", f"shape {array.shape}", f"{shape}")
 
 
 def _settings(state: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from surefoot.ground.errors import StorageError
+from surefoot.ground.errors import InputError, StorageError
 
 
 @contextmanager
@@ -53,6 +54,27 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys; NaN and infinities become null."""
     write_text(path, json.dumps(finite(value), indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def file_fingerprint(path: str | Path) -> str:
+    """Return the SHA-256 of a file; of a folder, that of the names and contents in it.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or it can't be read.
+    """
+    root = Path(path)
+    try:
+        if not root.is_dir():
+            with open(root, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        found = hashlib.sha256()
+        for part in sorted(p for p in root.rglob("*") if p.is_file()):
+            found.update(f"{part.relative_to(root).as_posix()}\0{file_fingerprint(part)}".encode())
+        return found.hexdigest()
+    except OSError as error:
+        raise InputError(str(path), error.strerror, "a readable file or folder") from error
 
 
 def finite(value: Any) -> Any:

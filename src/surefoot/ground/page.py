@@ -125,7 +125,9 @@ def _environment() -> Environment:
 
 
 def _paragraphs(text: str) -> list[Markup]:
-    return [_inline(part) for part in re.split(r"\n\s*\n", text.strip()) if part]
+    # A number and its percent sign stay on one line.
+    text = re.sub(r"(?<=\d) %", "\u00a0%", text.strip())
+    return [_inline(part) for part in re.split(r"\n\s*\n", text) if part]
 
 
 def _inline(text: str) -> Markup:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from surefoot.ground.errors import InputError, UnmetError, one_of
+from surefoot.ground.files import file_fingerprint
 from surefoot.ground.study import Results, Settings, run_study
 from surefoot.ground.verdicts import Check
 from surefoot.ground.work import Cell
@@ -17,7 +18,6 @@ from surefoot.groups import study
 from surefoot.groups.cells import Source, build_cells, select_configurations
 from surefoot.groups.methods import METHODS
 from surefoot.groups.tables import Columns, read_table
-from surefoot.groups.workflow import file_fingerprint
 
 METRICS = ("worst_group", "worst_group_threshold", "mean_group", "accuracy")
 _REQUIREMENT = re.compile(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from surefoot.ground import page
 from surefoot.ground.errors import InputError, one_of
-from surefoot.ground.files import write_json
+from surefoot.ground.files import file_fingerprint, write_json
 from surefoot.groups import preparation
 from surefoot.groups.audit_page import audit_page
 from surefoot.groups.encoding import TableEncoder
@@ -147,12 +146,6 @@ def audit_table(
     )
     title = f"{type(model).__name__} on {Path(table).name}"
     return _write(report, Path(out), title, model, command)
-
-
-def file_fingerprint(path: str | Path) -> str:
-    """Return the SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(report: GroupReport, folder: Path, title: str, model: Any, command: str | None) -> Audit:

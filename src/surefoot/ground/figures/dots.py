@@ -115,7 +115,7 @@ def dot_plot(
             if s.mean is None:
                 return
             look = kinds.look(row.kind)
-            for dot in s.dots:
+            for dot in s.dots if len(s.dots) > 1 else ():  # one dot is its own mean
                 canvas.add("circle", f"seed {look}", write(dot), cx=scale(dot), cy=y + 7, r=3)
             if s.low is not None and s.high is not None:
                 whiskers(canvas, look, scale(s.low), scale(s.high), y - 3)

@@ -1,0 +1,63 @@
+"""Tables as users hand them in: what is wrong with one is said by row and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surefoot.confidence.rows import Rows
+from surefoot.ground.errors import InputError
+
+Floats = NDArray[np.float64]
+
+_ENCODE = "numbers; encode categories first, as scikit-learn's OneHotEncoder does"
+
+
+def all_finite(where: str, values: Floats) -> Floats:
+    """Refuse NaN and infinities, saying where the first one stands."""
+    if not np.isfinite(values).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise InputError(where, f"NaN or infinity at {place}", "finite numbers; drop or impute")
+    return values
+
+
+@contextmanager
+def naming_words(X: Any) -> Iterator[None]:
+    """Turn the failure to make numbers of `X` in the body into an error that names the column."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
+        names = list(X.columns) if hasattr(X, "columns") else range(np.shape(X)[1])
+        columns = (X[name] if hasattr(X, "columns") else np.asarray(X)[:, name] for name in names)
+        for name, column in zip(names, columns, strict=True):
+            if (word := _first_word(column)) is not None:
+                raise InputError(f"X, column {name}", word, _ENCODE) from error
+        raise
+
+
+def as_floats(where: str, values: NDArray[Any]) -> Floats:
+    """Return `values` as floats, or say which is none."""
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(where, _first_word(values), "numbers") from error
+
+
+def arguments(rows: Rows) -> dict[str, Any]:
+    """Return rows as the arguments of `ChainEngine.consume`."""
+    return {"X": rows.X, "y": rows.y, "row_ids": rows.ids, "sample_weight": rows.sample_weight}
+
+
+def _first_word(column: Any) -> Any:
+    for value in np.asarray(column, dtype=object):
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return value
+    return None

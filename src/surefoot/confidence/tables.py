@@ -1,0 +1,90 @@
+"""Tables as populations: named ones, and a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surefoot.confidence.designs import DESIGNS
+from surefoot.confidence.losses import Huber, LogLoss, Loss, Quantile, Squared
+from surefoot.confidence.populations import TablePopulation
+from surefoot.confidence.row_stream import RowStream
+from surefoot.ground.datasets import load
+from surefoot.ground.errors import InputError, one_of
+from surefoot.ground.files import file_fingerprint
+
+
+def loss_named(name: str, *, quantile: float = 0.5, epsilon: float = 1.35) -> Loss:
+    """Return a loss by the name it has in the estimators; "logistic" is "log_loss"."""
+    names = ("squared", "huber", "quantile", "log_loss", "logistic")
+    if one_of("loss", name, names) in ("log_loss", "logistic"):
+        return LogLoss()
+    if name == "quantile":
+        return Quantile(quantile)
+    return Huber(epsilon) if name == "huber" else Squared()
+
+
+def described_table(
+    path: str | Path,
+    target: str,
+    loss: str,
+    *,
+    quantile: float,
+    epsilon: float,
+    features: Sequence[str] | None,
+    drop: Sequence[str],
+    categorical: Sequence[str],
+) -> tuple[dict[str, Any], str]:
+    """Return what `table_population` takes, and the fingerprint of the table."""
+    kind = loss_named(loss, quantile=quantile, epsilon=epsilon)
+    parts = {"features": features, "drop": list(drop), "categorical": list(categorical)}
+    described = {
+        "table": str(Path(path).resolve()),
+        "target": target,
+        "loss": kind.name,
+        "quantile": quantile,
+        "epsilon": epsilon,
+        **{name: value for name, value in parts.items() if value},
+    }
+    return described, file_fingerprint(path)
+
+
+def table_population(described: Mapping[str, Any]) -> TablePopulation:
+    """Return the population that a case describes.
+
+    Parameters
+    ----------
+    described : mapping
+        "table": one of `surefoot.confidence.designs.DESIGNS`, or a path; with a path "target" and
+        "loss", and maybe "quantile", "epsilon", "features", "drop", "categorical".
+    """
+    name = described["table"]
+    if name in DESIGNS:
+        design = DESIGNS[name](load(name).frame)
+        return TablePopulation(design.X, design.y, design.loss, design.names)
+    loss = loss_named(
+        described["loss"],
+        quantile=described.get("quantile", 0.5),
+        epsilon=described.get("epsilon", 1.35),
+    )
+    columns = {
+        key: described[key] for key in ("features", "drop", "categorical") if described.get(key)
+    }
+    rows = RowStream.from_table(name, described["target"], **columns)
+    batches = list(rows)
+    X = np.concatenate([batch.X for batch in batches])
+    y = np.concatenate([batch.y for batch in batches])
+    if isinstance(loss, LogLoss):
+        y = _as_zero_one(y, described["target"])
+    X = np.column_stack([np.ones(len(X)), X])
+    return TablePopulation(X, y.astype(np.float64), loss, ("const", *rows.names))
+
+
+def _as_zero_one(y: Any, target: str) -> Any:
+    labels = np.unique(y)
+    if len(labels) != 2:
+        raise InputError(f"target {target!r}", f"{len(labels)} labels", "two")
+    return (y == labels[1]).astype(np.float64)
