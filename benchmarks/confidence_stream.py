@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from surefoot.confidence.estimators import SGDInferenceRegressor
 from surefoot.confidence.flights_stream import designs, least_squares, shuffled
 from surefoot.confidence.health import ConfidenceWarning
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.datasets import where
 from surefoot.ground.errors import UnmetError
 from surefoot.ground.streams import stream

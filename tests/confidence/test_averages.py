@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.confidence.streams import engine, run, stream
+from tests.confidence.synthetic import engine, run, stream
 
 from surefoot.confidence.averages import Averages, merge
 from surefoot.ground.errors import InputError

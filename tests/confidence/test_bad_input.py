@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
-from tests.confidence.streams import Stream, stream
+from tests.confidence.synthetic import Stream, stream
 
 from surefoot.confidence import parameters
 from surefoot.confidence.estimators import SGDInferenceClassifier, SGDInferenceRegressor
 from surefoot.confidence.health import ConfidenceWarning
 from surefoot.confidence.multipliers import as_multiplier
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.errors import InputError, UnmetError
 
 ROWS, LABELS = stream(3000, 3), stream(6000, 2, loss="log_loss")

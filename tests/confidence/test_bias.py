@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.confidence.streams import LOSSES, Stream, run, stream
+from tests.confidence.synthetic import LOSSES, Stream, run, stream
 
 from surefoot.confidence.averages import Averages
 from surefoot.confidence.bias import (

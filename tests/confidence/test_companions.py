@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.confidence.streams import engine, stream
+from tests.confidence.synthetic import engine, stream
 
 from surefoot.confidence.companions import ScoreBootstrap, random_scaling_critical_value
 from surefoot.confidence.engine import ChainEngine

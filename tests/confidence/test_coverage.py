@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import binom
-from tests.confidence.streams import LOSSES, stream
+from tests.confidence.synthetic import LOSSES, stream
 
 from surefoot.confidence.engine import ChainEngine
 from surefoot.confidence.pilot import fit_pilot, no_pilot

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.confidence.streams import LOSSES, Stream, engine, run, stream
+from tests.confidence.synthetic import LOSSES, Stream, engine, run, stream
 
 from surefoot.confidence.engine import ChainEngine, nbytes_needed
 from surefoot.confidence.losses import LogLoss, Squared

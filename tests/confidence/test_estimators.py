@@ -10,8 +10,7 @@ import pytest
 from scipy.stats import binom
 from scipy.stats import t as student
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.estimator_checks import parametrize_with_checks
-from tests.confidence.streams import stream
+from tests.confidence.synthetic import stream
 
 from surefoot import InputError
 from surefoot.confidence.estimators import SGDInferenceClassifier, SGDInferenceRegressor
@@ -22,22 +21,6 @@ LABELS = stream(12_800, 2, loss="log_loss")
 SMALL: dict[str, Any] = {"n_chains": 5}
 # Long enough for 300 steps.
 STEPS: dict[str, Any] = {"n_chains": 20, "batch_size": 8}
-_KEYED = "weights and order are keyed by row: a weight of 2 is not the same draw as two rows"
-_FAILING = {"check_sample_weight_equivalence_on_dense_data": _KEYED}
-
-
-@pytest.mark.filterwarnings("ignore::surefoot.confidence.health.ConfidenceWarning")
-@parametrize_with_checks(
-    [
-        SGDInferenceRegressor(**SMALL),
-        SGDInferenceRegressor(**SMALL, loss="huber"),
-        SGDInferenceRegressor(**SMALL, loss="quantile"),
-        SGDInferenceClassifier(**SMALL),
-    ],
-    expected_failed_checks=lambda _: _FAILING,
-)
-def test_contract(estimator: Any, check: Any) -> None:
-    check(estimator)
 
 
 @pytest.mark.parametrize("cuts", [[1500], [7, 200, 201, 2999], list(range(100, 3000, 93))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.special import expit
-from tests.confidence.streams import LOSSES
+from tests.confidence.synthetic import LOSSES
 
 from surefoot.confidence.losses import Huber, Quantile, Squared, loss_from_dict, sigmoid
 from surefoot.ground.errors import InputError

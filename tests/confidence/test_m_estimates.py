@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from tests.confidence.streams import LOSSES, stream
+from tests.confidence.synthetic import LOSSES, stream
 
 from surefoot.confidence.m_estimates import m_estimate
 

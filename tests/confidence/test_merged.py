@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
-from tests.confidence.streams import stream
+from tests.confidence.synthetic import stream
 
 from surefoot.confidence.estimators import SGDInferenceClassifier, SGDInferenceRegressor
 from surefoot.ground.errors import InputError

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.confidence.streams import stream
+from tests.confidence.synthetic import stream
 
 from surefoot.confidence.estimators import SGDInferenceRegressor
 from surefoot.confidence.health import ConfidenceWarning

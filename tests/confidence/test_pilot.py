@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from tests.confidence.streams import LOSSES, stream
+from tests.confidence.synthetic import LOSSES, stream
 
 from surefoot.confidence.losses import Huber, LogLoss, Quantile, Squared
 from surefoot.confidence.pilot import Pilot, density_at_zero, fit_pilot, no_pilot, pilot_size

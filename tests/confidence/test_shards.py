@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.confidence.streams import Stream, engine, stream
+from tests.confidence.synthetic import Stream, engine, stream
 
 from surefoot.confidence.schedule import StepSchedule
 from surefoot.confidence.shards import Shard, shard_of

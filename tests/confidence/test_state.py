@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.confidence.streams import engine, run, stream
+from tests.confidence.synthetic import engine, run, stream
 
 from surefoot.confidence.bias import half_sample_drift
 from surefoot.confidence.engine import ChainEngine

@@ -1,13 +1,13 @@
-from .chained_sgd import ChainedSGD as ChainedSGD
 from .engine import ChainEngine as ChainEngine
 from .estimators import SGDInferenceClassifier as SGDInferenceClassifier
 from .estimators import SGDInferenceRegressor as SGDInferenceRegressor
 from .harness import coverage as coverage
 from .health import ConfidenceWarning as ConfidenceWarning
+from .modules.chained_sgd import ChainedSGD as ChainedSGD
 from .pilot import fit_pilot as fit_pilot
 from .result import InferenceResult as InferenceResult
-from .row_stream import RowStream as RowStream
 from .schedule import StepSchedule as StepSchedule
+from .streams.row_stream import RowStream as RowStream
 
 __all__ = [
     "ChainEngine",

@@ -21,11 +21,14 @@ _Features = Annotated[
     str | None, typer.Option(help="Columns used, comma-separated; default: all others.")
 ]
 _Drop = Annotated[
-    list[str] | None, typer.Option("--drop", help="Column to leave out; may be repeated.")
+    list[str] | None,
+    typer.Option("--drop", help="Columns to leave out; comma-separated or repeated."),
 ]
 _Categorical = Annotated[
     list[str] | None,
-    typer.Option("--categorical", "-c", help="Column of words or codes; may be repeated."),
+    typer.Option(
+        "--categorical", "-c", help="Columns of words or codes; comma-separated or repeated."
+    ),
 ]
 _Chains = Annotated[int, typer.Option("--chains", help="How many perturbed copies run along.")]
 _Level = Annotated[float, typer.Option(help="Of the intervals, in (0, 1).")]
@@ -76,8 +79,8 @@ def fit(
         quantile=quantile,
         epsilon=epsilon,
         features=_names(features) if features is not None else None,
-        drop=drop or [],
-        categorical=categorical or [],
+        drop=_names(*drop or ()),
+        categorical=_names(*categorical or ()),
         weight=weight,
         shuffle=shuffle,
         params={
@@ -142,7 +145,7 @@ def coverage(
         population, data = described_table(
             table, target, loss, quantile=quantile, epsilon=epsilon,
             features=_names(features) if features is not None else None,
-            drop=drop or [], categorical=categorical or [],
+            drop=_names(*drop or ()), categorical=_names(*categorical or ()),
         )  # fmt: skip
     settings = Settings("full", None, executor, out, typed_command())
     params = {"n_chains": chains, "n_epochs": epochs, "companions": _names(companions)}
@@ -167,5 +170,5 @@ def coverage(
     tell(results)
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+def _names(*texts: str) -> list[str]:
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]

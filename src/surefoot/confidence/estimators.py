@@ -15,8 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from surefoot.confidence.estimator import SGDInference
 from surefoot.confidence.intake import all_finite, as_floats
 from surefoot.confidence.losses import Huber, LogLoss, Loss, Quantile, Squared, sigmoid
-from surefoot.confidence.on_dask import fit_dask
-from surefoot.confidence.on_stream import fit_stream
+from surefoot.confidence.streams.on_dask import fit_dask
+from surefoot.confidence.streams.on_stream import fit_stream
 from surefoot.ground.errors import InputError, one_of
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class SGDInferenceRegressor(RegressorMixin, SGDInference):
         return fit_stream(self, stream, progress=progress)
 
     def fit_dask(self, data: Any, target: str, *, features: Sequence[str] | None = None) -> Self:
-        """Train on a Dask collection; see `surefoot.confidence.on_dask.fit_dask`."""
+        """Train on a Dask collection; see `surefoot.confidence.streams.on_dask.fit_dask`."""
         return fit_dask(self, data, target, features=features)
 
     @overload
@@ -279,7 +279,7 @@ class SGDInferenceClassifier(ClassifierMixin, SGDInference):
         features: Sequence[str] | None = None,
         classes: ArrayLike | None = None,
     ) -> Self:
-        """Train on a Dask collection; see `surefoot.confidence.on_dask.fit_dask`."""
+        """Train on a Dask collection; see `surefoot.confidence.streams.on_dask.fit_dask`."""
         return fit_dask(self, data, target, features=features, classes=classes)
 
     def decision_function(self, X: ArrayLike) -> Floats:

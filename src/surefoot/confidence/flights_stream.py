@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from surefoot.confidence.designs import Design, fingerprint, flights
 from surefoot.confidence.estimators import SGDInferenceRegressor
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground import checksums
 from surefoot.ground.catalogue import find
 from surefoot.ground.datasets import unavailable, where

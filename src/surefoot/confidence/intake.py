@@ -46,7 +46,8 @@ def as_floats(where: str, values: NDArray[Any]) -> Floats:
     try:
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(where, _first_word(values), "numbers") from error
+        allowed = "numbers; words are classes: SGDInferenceClassifier, --loss logistic"
+        raise InputError(where, _first_word(values), allowed) from error
 
 
 def arguments(rows: Rows) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from surefoot.confidence.designs import DESIGNS
 from surefoot.confidence.losses import Huber, LogLoss, Loss, Quantile, Squared
 from surefoot.confidence.populations import TablePopulation
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.datasets import load
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.files import file_fingerprint

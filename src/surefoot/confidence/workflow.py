@@ -13,10 +13,11 @@ from surefoot.confidence.fit_page import fit_page
 from surefoot.confidence.health import ConfidenceWarning
 from surefoot.confidence.losses import Huber, LogLoss, Quantile
 from surefoot.confidence.procedures import estimator_for
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.confidence.tables import loss_named
 from surefoot.ground import page
 from surefoot.ground.files import file_fingerprint, replacing, write_json
+from surefoot.ground.progress import say
 from surefoot.ground.study import environment
 
 if TYPE_CHECKING:
@@ -111,6 +112,9 @@ def fit_table(
     model = estimator_for(kind)(**dict(params or {}))
     if shuffle:
         rows = rows.shuffle(model.random_state)
+    if progress:
+        size = model.memory_needed(len(rows.names)) / 1e6
+        say(f"{len(rows.names)} features, {model.n_chains} copies: {size:,.1f} MB for any n")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConfidenceWarning)
         model.fit_stream(rows, progress=progress)

@@ -6,18 +6,18 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from surefoot.confidence.array_rows import ArrayRows, Pairs
-from surefoot.confidence.batches import Batch as Batch
 from surefoot.confidence.coordinates import as_names
 from surefoot.confidence.engine import Precision
 from surefoot.confidence.parameters import whole
-from surefoot.confidence.shuffling import shuffled_in_buffer, shuffled_on_disk
+from surefoot.confidence.streams.array_rows import ArrayRows, Pairs
+from surefoot.confidence.streams.batches import Batch as Batch
+from surefoot.confidence.streams.shuffling import shuffled_in_buffer, shuffled_on_disk
 from surefoot.ground.errors import InputError, need
 from surefoot.ground.streams import subseed
 
 if TYPE_CHECKING:
-    from surefoot.confidence.table_columns import Table
-    from surefoot.confidence.table_files import Paths
+    from surefoot.confidence.streams.table_columns import Table
+    from surefoot.confidence.streams.table_files import Paths
 
 
 class RowStream:
@@ -128,7 +128,7 @@ class RowStream:
             If the files can't be read or differ in their columns, or a column has not the type for
             its part.
         """
-        from surefoot.confidence.table_files import TableFiles
+        from surefoot.confidence.streams.table_files import TableFiles
 
         table = TableFiles.open(paths, whole("batch_rows", batch_rows, 1), categorical)
         return cls._of_table(table, target, features, drop, categorical, weight)
@@ -155,7 +155,7 @@ class RowStream:
             See `from_table`.
         """
         need("dask.dataframe", "dask")
-        from surefoot.confidence.dask_rows import DaskTable
+        from surefoot.confidence.streams.dask_rows import DaskTable
 
         table = DaskTable(frame, whole("batch_rows", batch_rows, 1))
         return cls._of_table(table, target, features, drop, categorical, weight)
@@ -223,7 +223,7 @@ class RowStream:
         InputError
             If its sampler draws with replacement.
         """
-        from surefoot.confidence.loader_rows import order_of, rows_of
+        from surefoot.confidence.streams.loader_rows import order_of, rows_of
 
         order = order_of(loader)
         rows = ArrayRows(loader if order == "given" else iter(loader), names)
@@ -293,7 +293,7 @@ class RowStream:
         categorical: Collection[str],
         weight: str | None,
     ) -> RowStream:
-        from surefoot.confidence.table_columns import choose_columns
+        from surefoot.confidence.streams.table_columns import choose_columns
 
         columns = choose_columns(
             table, target, features=features, drop=drop, categorical=categorical, weight=weight

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
-from surefoot.confidence.batches import Floats
+from surefoot.confidence.streams.batches import Floats
 from surefoot.ground.numerals import percent, short
 
 # Ten times less often than one false alarm in a thousand: tails of counts are not those of F.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surefoot.confidence.row_order import OrderWatch, RowOrder
+from surefoot.confidence.streams.row_order import OrderWatch, RowOrder
 
 KINDS = ("normal", "cauchy", "skewed", "even", "rare", "rarer", "mostly 0", "constant")
 

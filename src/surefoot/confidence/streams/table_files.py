@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from surefoot.confidence.batches import Place
-from surefoot.confidence.table_columns import Piece, plain
+from surefoot.confidence.streams.batches import Place
+from surefoot.confidence.streams.table_columns import Piece, plain
 from surefoot.ground.errors import InputError
 
 Paths = str | Path | Sequence[str | Path]

@@ -17,7 +17,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from surefoot.confidence.row_stream import Batch, RowStream
+from surefoot.confidence.streams.row_stream import Batch, RowStream
 from surefoot.ground.errors import InputError
 
 N = 100
@@ -128,7 +128,7 @@ def test_bad_frames_of_dask_are_refused() -> None:
 MEMORY = """
 import numpy as np
 from pathlib import Path
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from surefoot.confidence.batches import Place
-from surefoot.confidence.table_columns import Piece, plain
+from surefoot.confidence.streams.batches import Place
+from surefoot.confidence.streams.table_columns import Piece, plain
 from surefoot.ground.errors import InputError
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.errors import InputError
 
 COLUMNS: dict[str, Any] = {

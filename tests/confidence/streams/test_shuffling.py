@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surefoot.confidence import shuffling
-from surefoot.confidence.batches import Batch
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams import shuffling
+from surefoot.confidence.streams.batches import Batch
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.errors import InputError, StorageError
 
 

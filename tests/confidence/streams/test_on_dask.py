@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.confidence.streams import stream
+from tests.confidence.synthetic import stream
 
-from surefoot.confidence import on_dask
 from surefoot.confidence.estimators import SGDInferenceClassifier, SGDInferenceRegressor
 from surefoot.confidence.health import ConfidenceWarning
+from surefoot.confidence.streams import on_dask
 from surefoot.ground.errors import InputError, MissingExtraError
 
 dask = pytest.importorskip("dask")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.confidence.batches import Batch
 from surefoot.confidence.engine import Precision
+from surefoot.confidence.streams.batches import Batch
 from surefoot.ground.errors import InputError
 
 Records = NDArray[np.void]

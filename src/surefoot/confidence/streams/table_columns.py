@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from surefoot.confidence.batches import Batch, Floats, Place
 from surefoot.confidence.engine import Precision
+from surefoot.confidence.streams.batches import Batch, Floats, Place
 from surefoot.ground.errors import InputError, one_of
 
 MOST_LEVELS = 200

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.confidence.streams import stream
+from tests.confidence.synthetic import stream
 
 from surefoot.confidence.estimators import SGDInferenceClassifier, SGDInferenceRegressor
 from surefoot.confidence.health import ConfidenceWarning
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.errors import InputError, UnmetError
 
 ROWS, LABELS = stream(3000, 3), stream(9000, 2, loss="log_loss")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from surefoot.confidence.row_stream import RowStream
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.errors import InputError
 
 X, y = np.arange(12.0).reshape(6, 2), np.arange(6)

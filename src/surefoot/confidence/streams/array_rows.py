@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.confidence.batches import Batch, Floats, Place
 from surefoot.confidence.coordinates import as_names
 from surefoot.confidence.engine import Precision
+from surefoot.confidence.streams.batches import Batch, Floats, Place
 from surefoot.ground.errors import InputError
 
 Pairs = Iterable[Sequence[Any]]
@@ -134,7 +134,7 @@ def _matrix(X: Any, place: Place) -> tuple[Floats, Precision]:
 def _of_frame(frame: Any, place: Place) -> tuple[Floats, Precision]:
     import pyarrow as pa
 
-    from surefoot.confidence.table_columns import Features, Piece, refuse_other_than_numbers
+    from surefoot.confidence.streams.table_columns import Features, Piece, refuse_other_than_numbers
 
     rows = pa.RecordBatch.from_pandas(frame, preserve_index=False)
     types = dict(zip(rows.schema.names, rows.schema.types, strict=True))

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from surefoot.confidence.row_stream import RowStream
-from surefoot.confidence.table_files import TableFiles
+from surefoot.confidence.streams.row_stream import RowStream
+from surefoot.confidence.streams.table_files import TableFiles
 from surefoot.ground.errors import InputError
 
 N = 1000

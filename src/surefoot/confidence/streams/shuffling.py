@@ -16,10 +16,10 @@ from tempfile import TemporaryFile, gettempdir
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.confidence.batches import Batch
 from surefoot.confidence.engine import Precision
-from surefoot.confidence.row_records import RecordFormat, Records
 from surefoot.confidence.row_words import RowWords
+from surefoot.confidence.streams.batches import Batch
+from surefoot.confidence.streams.row_records import RecordFormat, Records
 from surefoot.ground.files import storage
 
 Words = NDArray[np.uint64]

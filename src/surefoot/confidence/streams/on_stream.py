@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from surefoot.confidence.batches import Batch
 from surefoot.confidence.intake import arguments
-from surefoot.confidence.row_order import OrderWatch
-from surefoot.confidence.row_stream import RowStream
 from surefoot.confidence.rows import Rows
+from surefoot.confidence.streams.batches import Batch
+from surefoot.confidence.streams.row_order import OrderWatch
+from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground.errors import InputError
 from surefoot.ground.progress import progress as shown
 

@@ -1,0 +1,1 @@
+"""Losses of one's own and torch modules: the same chains behind `torch.func`."""
