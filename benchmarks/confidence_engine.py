@@ -133,12 +133,53 @@ def against_scikit_learn(report: Report) -> None:
     )
 
 
+def against_compiled_plug_in(report: Report) -> None:
+    """Bar 6: one compiled chain that keeps the two d × d matrices of a plug-in, row by row."""
+    if not report.has("numba", "a plug-in compiled by numba"):
+        return
+    import numba
+
+    @numba.njit(fastmath=True)
+    def plug_in(X: NDArray, y: NDArray, A: NDArray, S: NDArray) -> NDArray:
+        n, d = X.shape
+        theta, total = np.zeros(d), np.zeros(d)
+        for k in range(n):
+            x = X[k]
+            residual = -y[k]
+            for j in range(d):
+                residual += x[j] * theta[j]
+            rate = 0.01 / (k + 1) ** 0.6
+            for i in range(d):
+                theta[i] -= rate * residual * x[i]
+                total[i] += theta[i]
+                for j in range(d):
+                    product = x[i] * x[j]
+                    A[i, j] += product
+                    S[i, j] += residual * residual * product
+        return total / n
+
+    for d in (20, 100):
+        rows = rows_of(d, Squared())
+        matrices = np.zeros((2, d, d))
+        tasks = {
+            "ours": whole_run(rows, Squared()),
+            "plug-in": lambda r=rows, m=matrices: plug_in(*r, *m),
+        }
+        seconds = best_times(tasks, 5, time.process_time)
+        report.add(
+            f"6 d={d}: ours / compiled plug-in, row by row",
+            seconds["ours"] / seconds["plug-in"],
+            at_most=1.5 if d == 100 else None,
+        )
+
+
 def main() -> None:
     report = Report(f"confidence: cost of {CHAINS} chains, minibatches of {BATCH} (CPU time)")
     one_thread()
     weights_alone(report)
     costs(report)
     against_scikit_learn(report)
+    against_compiled_plug_in(report)
     report.close()
 
 

@@ -26,6 +26,7 @@ def tables(stored: pd.DataFrame) -> dict[str, str]:
         "sizes": _sizes(stored),
         "real": _coverage(stored, ("flights", "adult"), {**LABELS, **NAIVE}),
         "stream": _stream(stored),
+        "td": _td(stored),
         "flags": _flags(stored),
     }
 
@@ -129,6 +130,14 @@ def _stream(stored: pd.DataFrame) -> str:
     lines = ["| 3,000,000 flights, 18 coefficients, ten orders | |", "|---|---|"]
     metrics = ("lowest SE ratio", "highest SE ratio", "farthest estimate")
     lines += [f"| {m} | {_full(stored, 'flights stream', 'ours', m)} |" for m in metrics]
+    return "\n".join(lines)
+
+
+def _td(stored: pd.DataFrame) -> str:
+    lines = ["| TD(0), Garnet, 50,000 rows | coverage | length | flagged |", "|---|---|---|---|"]
+    for method in stored[stored["task"] == "td"]["method"].unique():
+        cells = [_full(stored, "td", method, m) for m in ("coverage", "length", "bias_flag")]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

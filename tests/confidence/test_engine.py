@@ -294,3 +294,9 @@ def test_extreme_logits_stay_finite() -> None:
     made.finish()
     assert np.isfinite(everything(made)).all()
     assert made.rows_outside == 1
+
+
+def test_shared_weights_make_the_first_steps_shorter() -> None:
+    rows = stream(400, 3)
+    alone, shared = engine(rows), engine(rows, block_length=50)
+    assert shared.schedule.step(1) < 0.9 * alone.schedule.step(1)

@@ -37,6 +37,12 @@ def invented(scale: str) -> pd.DataFrame:
             found = {"lowest SE ratio": 0.95, "highest SE ratio": 1.1, "farthest estimate": 0.2}
             found |= {"SE ratio[const]": 1.0, "offset[const]": 0.1}
             rows += [row | {"metric": m, "value": v + 0.001 * seed} for m, v in found.items()]
+            row["task"] = "td"
+            for method in ("burn-in, i.i.d. states", "burn-in, trajectory", "pilot, trajectory"):
+                rows.append(row | {"method": method, "metric": "coverage", "value": 0.94})
+            method = "no burn-in, i.i.d. states"
+            rows.append(row | {"method": method, "metric": "bias_flag", "value": 1.0})
+            rows.append(row | {"method": method, "metric": "coverage", "value": 0.1})
     return study.derive(pd.DataFrame(rows))
 
 

@@ -3,6 +3,8 @@ from .estimators import SGDInferenceClassifier as SGDInferenceClassifier
 from .estimators import SGDInferenceRegressor as SGDInferenceRegressor
 from .harness import coverage as coverage
 from .health import ConfidenceWarning as ConfidenceWarning
+from .linear.linear_sa import LinearSA as LinearSA
+from .linear.td import TDLearner as TDLearner
 from .modules.chained_sgd import ChainedSGD as ChainedSGD
 from .pilot import fit_pilot as fit_pilot
 from .result import InferenceResult as InferenceResult
@@ -14,10 +16,12 @@ __all__ = [
     "ChainedSGD",
     "ConfidenceWarning",
     "InferenceResult",
+    "LinearSA",
     "RowStream",
     "SGDInferenceClassifier",
     "SGDInferenceRegressor",
     "StepSchedule",
+    "TDLearner",
     "coverage",
     "fit_pilot",
 ]

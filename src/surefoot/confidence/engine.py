@@ -119,10 +119,12 @@ class ChainEngine:
         self.block_length, self.seed = block_length, seed
         self.dtype: Precision = one_of("dtype", dtype, ("float64", "float32"))
         self.ridge = np.broadcast_to(np.asarray(ridge, dtype=np.float64), (pilot.d,)).copy()
+        # Rows that share a weight multiply the mean step too.
+        shared = self.multiplier.largest if block_length > 1 else 1.0
         self.schedule = (schedule or StepSchedule()).resolved(
             largest_weight=self.multiplier.largest,
             row_curvature=pilot.row_curvature,
-            top_curvature=pilot.top_curvature,
+            top_curvature=shared * pilot.top_curvature,
             batch_size=batch_size,
         )
         self.companions = {name: self._companion(name) for name in companions}

@@ -187,14 +187,14 @@ def fit_pilot(
     weight = np.ones(n) if sample_weight is None else sample_weight
     penalty = np.broadcast_to(np.asarray(ridge, dtype=np.float64), (d,))
 
-    basis, idle, condition = _gram_basis(X, weight)
+    basis, idle, condition = gram_basis(X, weight)
     # One row's worth of prior: without it separated classes have no fit at all.
     prior = 1 / n if loss.name == "log_loss" else 0.0
     quadratic = (basis.T * penalty) @ basis + prior * np.eye(basis.shape[1])
     fit = _Fit(X @ basis, y, loss, weight, quadratic)
     u = fit.solve()
     theta = basis @ u
-    h = fit.curvatures(u)
+    h, bound = fit.curvatures(u)
     H = (X.T * (h * weight / n)) @ X + np.diag(penalty)
     scale: Floats = np.ones(d)
     if precondition == "diag":
@@ -210,7 +210,7 @@ def fit_pilot(
     # At the optimum the curvature found counts, on the way there it may be as large as its bound.
     # The bound alone makes steps so short that a logistic fit remembers its start.
     found = np.mean(h * weight * size)
-    most = np.mean(weight * size) * (loss.curvature_bound or h[0])
+    most = np.mean(weight * size) * bound
     return Pilot(
         theta=theta,
         curvature=H,
@@ -262,9 +262,10 @@ class _Fit:
     def solve(self) -> Floats:
         u = np.zeros(self.Z.shape[1])
         value = self._objective(u)
-        for _ in range(_ITERATIONS):
+        for iteration in range(_ITERATIONS):
             z = self.Z @ u
-            weights = np.ones(len(z)) if not u.any() else self.loss.working_weights(z, self.y)
+            first = iteration == 0
+            weights = np.ones(len(z)) if first else self.loss.working_weights(z, self.y)
             score = self.loss.score(z, self.y) * self.weight
             gradient = self.Z.T @ score / len(z) + self.penalty @ u
             step = np.linalg.lstsq(self.hessian(u, weights), gradient, rcond=1e-12)[0]
@@ -273,25 +274,31 @@ class _Fit:
                     break
                 step /= 2
             else:
+                if first:
+                    continue
                 break
             u = u - step
             last, value = value, self._objective(u)
-            if last - value <= 1e-10 * abs(last):
+            # Weights of 1 are far off if the target is in a small unit: a first step tells nothing.
+            if not first and last - value <= 1e-10 * abs(last):
                 break
         return u
 
     def hessian(self, u: Floats, h: Floats) -> Floats:
         return (self.Z.T * (h * self.weight / len(h))) @ self.Z + self.penalty
 
-    def curvatures(self, u: Floats) -> Floats:
-        z = self.Z @ u
-        if self.loss.curvature_bound is None:
-            return np.full(len(z), density_at_zero(self.y - z))
-        h = self.loss.curvature(z, self.y)
-        if isinstance(self.loss, Huber) and h.mean() < _FEWEST_CURVED:
-            # Far narrower than the residuals: too few rows have curvature to count them.
-            return np.full(len(z), 2 * self.loss.epsilon * density_at_zero(self.y - z))
-        return h
+    def curvatures(self, u: Floats) -> tuple[Floats, float]:
+        """Return the curvature of each row, and how large it may be on the way to u."""
+        z, bound = self.Z @ u, self.loss.curvature_bound
+        if bound is not None:
+            h = self.loss.curvature(z, self.y)
+            if not isinstance(self.loss, Huber) or h.mean() >= _FEWEST_CURVED:
+                return h, bound
+        # Far narrower than the residuals a Huber loss is the check loss of the median in another
+        # unit: too few rows have curvature to count them.
+        unit = 2 * self.loss.epsilon if isinstance(self.loss, Huber) else 1.0
+        mean = unit * density_at_zero(self.y - z)
+        return np.full(len(z), mean), mean
 
     def _objective(self, u: Floats) -> float:
         losses = self.weight * self.loss.value(self.Z @ u, self.y)
@@ -306,7 +313,7 @@ def density_at_zero(residuals: Floats) -> float:
     return float(np.mean(np.exp(-0.5 * (residuals / width) ** 2)) / (width * np.sqrt(2 * np.pi)))
 
 
-def _gram_basis(X: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
+def gram_basis(X: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
     """Return T with T'GT = I over the directions the rows span, the others, and the condition."""
     G = (X.T * (weight / len(X))) @ X
     size = np.sqrt(_or_one(np.diagonal(G)))

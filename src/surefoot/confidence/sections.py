@@ -73,6 +73,8 @@ def sections(results: Results) -> list[Section]:
         found.append(Section("Real tables", figures, intro=_TABLES))
     if "flights stream" in tasks:
         found.append(Section("Three million flights", _stream(results), intro=_STREAM))
+    if "td" in tasks:
+        found.append(Section("Temporal differences", _values_of_states(results), intro=_TD))
     if "cold" in tasks:
         found.append(Section("Does it say when not to trust it?", [_flags(results)], intro=_FLAGS))
     return [*found, Section("What this does not show", [Prose(_LIMITS)])]
@@ -111,6 +113,11 @@ _TABLES = (
 _STREAM = (
     "One pass over 3,000,000 rows in random order, 18 coefficients, 200 copies, against ordinary "
     "least squares with robust standard errors (HC0) on all rows in memory. Seeds are orders."
+)
+_TD = (
+    "Values of the ten states of random Markov chains (Garnet problems, discount .9), learned by "
+    "TD(0) from 50,000 transitions: states drawn independently, or along one trajectory. The "
+    "published steps need a burn-in and forget their start slowly; a pilot needs neither."
 )
 _FLAGS = (
     "Runs that start at 0 with steps too small to get away, in the units of the data. What is left "
@@ -268,6 +275,27 @@ def _stream(results: Results) -> list[Block]:
         references=[Reference(0.0, "full fit")],
     )  # fmt: skip
     return [Figure(ratios, _DOTS), Figure(places, _DOTS)]
+
+
+def _values_of_states(results: Results) -> list[Block]:
+    shown = results.table[results.table["task"] == "td"]
+    rows = []
+    for method in shown["method"].unique():
+        values = results.values("td", method, "coverage")
+        kind = "ours" if method.startswith("pilot") else "published steps"
+        rows.append(DotRow(method, values, mean_interval(values), kind))
+    columns = [
+        Column("label", "run"),
+        Column("coverage", "coverage", "interval", 3),
+        Column("length", "length", "interval", 3),
+        Column("bias_flag", "flagged for bias", "interval", 3),
+    ]
+    table = [_row(results, "td", method, method, "") for method in shown["method"].unique()]
+    note = "Length: over that of the interval with the asymptotic standard error, known exactly."
+    return [
+        _coverage_figure(rows, "Coverage of 95 % intervals for values"),
+        Table("Temporal differences", columns, table, note),
+    ]
 
 
 def _flags(results: Results) -> Table:

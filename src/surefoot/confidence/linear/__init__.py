@@ -1,0 +1,1 @@
+"""Linear equations instead of a loss: stochastic approximation and temporal differences."""
