@@ -81,8 +81,8 @@ def _published(stored: pd.DataFrame) -> str:
         ]
         lines.append(f"| {FULL[task].title} | {' | '.join(cells)} |")
     own = [
-        f"{_mean(stored, 'authors', m, 'coverage')} ({_mean(stored, 'authors', m, 'length', 2)})"
-        for m in ("literal", "ours")
+        f"{_mean(stored, of, m, 'coverage')} ({_mean(stored, of, m, 'length', 2)})"
+        for of, m in (("authors, published", "literal"), ("authors", "ours"))
     ]
     lines.append(f"| {FULL['authors'].title}, its own steps | {own[0]} | | | | {own[1]} |")
     return "\n".join(lines)

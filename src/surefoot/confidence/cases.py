@@ -60,12 +60,12 @@ _TEN, _HUNDRED = 10_000, 100_000
 
 # Title, population, rows of a sample, samples of a seed, runs.
 FULL: Mapping[str, Case] = {
-    "linear-5": Case("Mean, 5 parameters", _MEAN_5, _TEN, 20, _compared()),
-    "linear-20": Case("Mean, 20 parameters", _MEAN_20, _TEN, 20, _compared()),
-    "linear-100": Case("Mean, 100 parameters", _MEAN_100, _TEN, 10, _compared()),
-    "logistic-5": Case("Log-odds, 5 parameters", _ODDS_5, _TEN, 20, _compared()),
+    "linear-5": Case("Mean, 5 parameters", _MEAN_5, _TEN, 100, _compared()),
+    "linear-20": Case("Mean, 20 parameters", _MEAN_20, _TEN, 100, _compared()),
+    "linear-100": Case("Mean, 100 parameters", _MEAN_100, _TEN, 30, _compared()),
+    "logistic-5": Case("Log-odds, 5 parameters", _ODDS_5, _TEN, 100, _compared()),
     "logistic-20": Case("Log-odds, 20 parameters, strong signal", _HARD, _TEN, 20, _compared()),
-    "median-5": Case("Median, 5 parameters", _MEDIAN_5, _TEN, 20, _compared(_FLAT)),
+    "median-5": Case("Median, 5 parameters", _MEDIAN_5, _TEN, 100, _compared(_FLAT)),
     "median-20": Case(
         "Median, 20 parameters", {"model": "median", "d": 20}, _TEN, 20, _compared(_FLAT)
     ),
@@ -82,13 +82,13 @@ FULL: Mapping[str, Case] = {
     "logistic-5, published": Case("Log-odds, 5 parameters", _ODDS_5, _TEN, 6, _literal()),
     "median-5, published": Case("Median, 5 parameters", _MEDIAN_5, _TEN, 6, _literal()),
     "authors": Case(
-        "The paper's own linear model", {"model": "authors"}, _TEN, 12,
-        {
-            "literal": {**_AUTHORS_STEPS, "multiplier": "beta", "n_chains": 256},
-            "ours": {"procedure": "ours", "n_chains": 256},
-        },
+        "The paper's own linear model", {"model": "authors"}, _TEN, 100, _ours(n_chains=256)
     ),
-    "any-step": Case("Mean, 20 parameters, nine step rules", _MEAN_20, _TEN, 20, _any_step()),
+    "authors, published": Case(
+        "The paper's own linear model", {"model": "authors"}, _TEN, 12,
+        {"literal": {**_AUTHORS_STEPS, "multiplier": "beta", "n_chains": 256}},
+    ),
+    "any-step": Case("Mean, 20 parameters, nine step rules", _MEAN_20, _TEN, 50, _any_step()),
     "linear-20, n=1000": Case("Mean, 20 parameters", _MEAN_20, 1000, 20, _by_epochs()),
     "logistic-20, n=1000": Case(
         "Log-odds, 20 parameters, strong signal", _HARD, 1000, 20, _by_epochs()
@@ -113,9 +113,9 @@ FULL: Mapping[str, Case] = {
 }  # fmt: skip
 
 QUICK: Mapping[str, Case] = {
-    "linear-20": FULL["linear-20"],
-    "logistic-5": FULL["logistic-5"],
-    "median-5": FULL["median-5"],
+    "linear-20": dataclasses.replace(FULL["linear-20"], repetitions=20),
+    "logistic-5": dataclasses.replace(FULL["logistic-5"], repetitions=20),
+    "median-5": dataclasses.replace(FULL["median-5"], repetitions=20),
     "adult": dataclasses.replace(FULL["adult"], repetitions=4, runs=_compared()),
     "linear-5, published": dataclasses.replace(
         FULL["linear-5, published"], repetitions=4, runs=_literal((0.01,))
