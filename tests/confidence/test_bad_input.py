@@ -23,6 +23,7 @@ from surefoot.ground.errors import InputError, UnmetError
 
 ROWS, LABELS = stream(3000, 3), stream(6000, 2, loss="log_loss")
 X, Y = ROWS.X, ROWS.y
+DATED = pd.DataFrame({"age": X[:, 0], "day": pd.date_range("2020", periods=3000)})
 WORDS = pd.DataFrame({"age": X[:, 0], "sex": np.where(X[:, 1] > 0, "f", "m")})
 
 
@@ -49,6 +50,20 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "NaN in X": (
         lambda: regressor().fit(with_one(X, (3, 1), np.nan), Y),
         InputError, r"X: found NaN or infinity at \(3, 1\)",
+    ),
+    "dates among features": (
+        lambda: regressor().fit(DATED, Y),
+        InputError, r"X, column day: found 'datetime64.*derive some",
+    ),
+    "nothing but dates": (
+        lambda: regressor().fit(DATED[["day"]], Y), InputError, "X, column day: found 'datetime64",
+    ),
+    "dates as objects": (
+        lambda: regressor().fit(DATED.assign(day=DATED["day"].astype(object)), Y),
+        InputError, "X, column day: found Timestamp",
+    ),
+    "dates as targets": (
+        lambda: regressor().fit(X, DATED["day"]), InputError, "y: found 'datetime64",
     ),
     "infinity in y": (
         lambda: regressor().fit(X, with_one(Y, 5, np.inf)),
@@ -223,6 +238,9 @@ WARNINGS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "rows in order of time": (
         fitted_to_order_of_time, r"not in random order: .*stream\.shuffle\(\)",
+    ),
+    "a column far from 0": (
+        lambda: regressor().fit(X + [1e6, 0, 0], Y), "span 3 of 4 .* until they are centred",
     ),
     "a constant column": (
         lambda: regressor().fit(np.column_stack([X, np.ones(3000)]), Y),

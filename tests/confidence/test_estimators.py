@@ -35,6 +35,26 @@ def test_chunking_changes_no_bit(cuts: list[int]) -> None:
     assert parts.n_steps_ == whole.n_steps_ == 375
 
 
+def test_chunking_changes_no_bit_of_columns_in_one_piece() -> None:
+    X = np.asfortranarray(ROWS.X)
+    whole, parts = (SGDInferenceRegressor(**STEPS, fit_intercept=False) for _ in range(2))
+    whole.partial_fit(X, ROWS.y)
+    for start in range(0, 3000, 77):
+        parts.partial_fit(X[start : start + 77], ROWS.y[start : start + 77])
+    assert np.array_equal(parts.result_.chains, whole.result_.chains)
+
+
+def test_an_extreme_quantile_has_a_pilot_that_reaches_it() -> None:
+    rng = np.random.default_rng(0)
+    X, noise = rng.normal(size=(20_000, 2)), rng.standard_t(5, size=20_000)
+    params = {"loss": "quantile", "quantile": 0.999, "n_chains": 60}
+    found = SGDInferenceRegressor(**params).fit(X, noise).conf_int().loc["const"]
+    truth = student(5).ppf(0.999)
+    assert found.lower < truth < found.upper
+    with pytest.warns(ConfidenceWarning, match="200 pilot rows .* one row in 1,000"):
+        SGDInferenceRegressor(**params, pilot=200).fit(X, noise)
+
+
 def test_partial_fit_goes_on_after_fit() -> None:
     whole = SGDInferenceRegressor(**STEPS, shuffle=False).fit(ROWS.X, ROWS.y)
     parts = SGDInferenceRegressor(**STEPS, shuffle=False).fit(ROWS.X[:2501], ROWS.y[:2501])

@@ -65,8 +65,32 @@ def test_a_study_of_it_has_a_page_and_a_bar(tmp_path: Path) -> None:
     mean, low, high = rows["perturbed copies"]["coverage"]
     assert 0 <= low <= mean <= high <= 1
     assert "copies" in (tmp_path / "c/index.html").read_text(encoding="utf-8")
-    with pytest.raises(UnmetError, match="Covers: (fails|undecided)"):
-        coverage_study({"model": "linear", "d": 2}, settings, at_least=1.0, **options)
+    with pytest.raises(UnmetError, match="Covers: fails"):
+        coverage_study({"model": "linear", "d": 2}, settings, at_least=0.65, level=0.2, **options)
+
+
+@pytest.mark.parametrize(
+    ("at_least", "match"),
+    [(1.0, r"in \(0, 1\)"), (0.0, r"in \(0, 1\)"), (0.99, "368 repetitions or more")],
+)
+def test_a_bar_that_cannot_be_shown_is_refused(tmp_path: Path, at_least: float, match: str) -> None:
+    # Ten tenths in which all intervals cover have an interval of no length: it shows nothing.
+    with pytest.raises(InputError, match=match):
+        coverage_study(
+            {"model": "linear"}, Settings(out=tmp_path), repetitions=10, at_least=at_least
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"quantile": 0.9}, "quantile: found 0.9 with the squared loss"),
+        ({"epsilon": 1, "loss": "quantile"}, "epsilon: found 1 with the quantile loss"),
+    ],
+)
+def test_a_quantile_of_the_mean_is_refused(options: dict, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        coverage((np.ones((20, 1)), np.ones(20)), **options)
 
 
 def test_repetitions_come_in_tens(tmp_path: Path) -> None:

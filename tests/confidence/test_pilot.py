@@ -126,12 +126,30 @@ def test_rows_far_beyond_the_pilot_are_noticed() -> None:
     assert pilot.outside(whitened) == 2
 
 
-def test_a_very_narrow_huber_loss_has_coordinates_too() -> None:
+@pytest.mark.parametrize("epsilon", [1e-14, 1e-4])
+def test_a_very_narrow_huber_loss_is_the_median(epsilon: float) -> None:
     rows = stream(300, 3)
-    pilot = fit_pilot(rows.X, rows.y, Huber(1e-4))
-    assert np.isfinite(pilot.scale).all()
+    pilot, median = (fit_pilot(rows.X, rows.y, loss) for loss in (Huber(epsilon), Quantile()))
+    np.testing.assert_allclose(pilot.theta, median.theta, atol=0.02)
+    # Neither is the curvature bound of a residual that hardly any row has.
+    assert pilot.row_curvature == pytest.approx(3, rel=1e-6)
     seen = rows.X @ pilot.scale
     assert np.linalg.cond(seen.T @ seen) < 10
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-12, 1e5, 1e12, 1e20])
+def test_the_unit_of_the_target_makes_no_difference_to_a_quantile(unit: float) -> None:
+    rows = stream(300, 3)
+    one, other = (fit_pilot(rows.X, rows.y * u, Quantile(0.7)) for u in (1, unit))
+    np.testing.assert_allclose(other.theta / unit, one.theta, atol=0.02)
+    assert other.row_curvature == pytest.approx(one.row_curvature)
+
+
+@pytest.mark.parametrize("loss", [Quantile(), Huber()])
+def test_a_target_that_is_nothing_but_zero_is_fitted_by_zero(loss: Quantile | Huber) -> None:
+    rows = stream(300, 3)
+    weight = np.full(300, 1e6)
+    assert not fit_pilot(rows.X, np.zeros(300), loss, sample_weight=weight).theta.any()
 
 
 def test_separated_classes_are_seen_and_stay_finite() -> None:

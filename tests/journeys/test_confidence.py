@@ -69,6 +69,7 @@ def test_fit_says_how_sure_and_writes_it_down(table: Path, tmp_path: Path) -> No
     with open_page(tmp_path / "fit/index.html", width=1100) as page:
         assert page.locator("h1").inner_text() == "How sure are these coefficients?"
         assert page.locator("text=region[north]").count() > 0
+        assert "all looked at together" in page.locator("main").inner_text()
     with open_page(tmp_path / "fit/index.html", width=360) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -118,6 +119,7 @@ def test_a_table_in_order_of_time_is_refused_or_told(table: Path, tmp_path: Path
         (["--target", "wage", "--features", "school", "--chains", "1"], "n_chains"),
         (["--target", "wage", "--features", "school", "--loss", "logistic"], "classes"),
         (["--target", "wage", "--features", "school", "--companions", "magic"], "companions"),
+        (["--target", "wage", "--features", "school", "--quantile", ".9"], "with loss 'quantile'"),
     ],
     ids=lambda v: " ".join(v)[-30:] if isinstance(v, list) else v,
 )
@@ -126,9 +128,26 @@ def test_bad_requests_are_one_line(
 ) -> None:
     done = _run("fit", str(table), *arguments, "--out", "fit", cwd=tmp_path)
     assert done.returncode == 2
-    assert says in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    # Before it there may be a line on how large the run will be.
+    assert len(done.stderr.strip().splitlines()) <= 2
+    assert says in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "fit").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said_before_training(
+    table: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "fit").write_text("a file")
+    arguments = ["--target", "wage", "--features", "school", "--out", "fit"]
+    done = _run("fit", str(table), *arguments, cwd=tmp_path)
+    assert done.returncode == 4
+    assert done.stderr == "surefoot: cannot write fit: fit is a file\n"
+
+
+def test_coverage_of_a_model_takes_no_options_of_a_table(tmp_path: Path) -> None:
+    done = _run("coverage", "--loss", "quantile", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--loss without a table" in done.stderr
 
 
 COVERAGE = [
@@ -165,7 +184,7 @@ def test_coverage_goes_on_after_kill_9(tmp_path: Path) -> None:
 def test_a_table_as_population_and_a_bar_that_is_missed(table: Path, tmp_path: Path) -> None:
     done = _run(
         "coverage", str(table), "--target", "wage", "--features", "school,age", "--rows", "1000",
-        "--repetitions", "10", "--chains", "40", "--level", ".5", "--at-least", ".9",
+        "--repetitions", "10", "--chains", "40", "--level", ".2", "--at-least", ".65",
         "--out", "cov", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 3

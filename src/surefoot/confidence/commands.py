@@ -12,11 +12,14 @@ from surefoot.options import AsJson, Executor, Out, Seed, print_json, typed_comm
 app = typer.Typer(no_args_is_help=True)
 
 _Target = Annotated[str, typer.Option("--target", "-t", help="Column that is explained.")]
-_Loss = Annotated[
-    str, typer.Option("--loss", help="squared (mean), huber, quantile or logistic (two classes).")
+_LOSS = typer.Option("--loss", help="squared (mean), huber, quantile or logistic (two classes).")
+_Loss = Annotated[str, _LOSS]
+_Quantile = Annotated[
+    float | None, typer.Option(help="Which quantile, in (0, 1); .5 if none is said.")
 ]
-_Quantile = Annotated[float, typer.Option(help="Which quantile, in (0, 1).")]
-_Epsilon = Annotated[float, typer.Option(help="Of huber: residuals beyond are outliers.")]
+_Epsilon = Annotated[
+    float | None, typer.Option(help="Of huber: residuals beyond are outliers; 1.35.")
+]
 _Features = Annotated[
     str | None, typer.Option(help="Columns used, comma-separated; default: all others.")
 ]
@@ -47,8 +50,8 @@ def fit(
     table: Annotated[Path, typer.Argument(help="Parquet (file or folder) or CSV (also .gz).")],
     target: _Target,
     loss: _Loss = "squared",
-    quantile: _Quantile = 0.5,
-    epsilon: _Epsilon = 1.35,
+    quantile: _Quantile = None,
+    epsilon: _Epsilon = None,
     features: _Features = None,
     drop: _Drop = None,
     categorical: _Categorical = None,
@@ -107,9 +110,9 @@ def coverage(
     target: Annotated[
         str | None, typer.Option("--target", "-t", help="Column that is explained.")
     ] = None,
-    loss: _Loss = "squared",
-    quantile: _Quantile = 0.5,
-    epsilon: _Epsilon = 1.35,
+    loss: Annotated[str | None, _LOSS] = None,
+    quantile: _Quantile = None,
+    epsilon: _Epsilon = None,
     features: _Features = None,
     drop: _Drop = None,
     categorical: _Categorical = None,
@@ -143,10 +146,19 @@ def coverage(
         if target is None:
             raise InputError("coverage", "a table without --target", "the column to explain")
         population, data = described_table(
-            table, target, loss, quantile=quantile, epsilon=epsilon,
+            table, target, loss or "squared", quantile=quantile, epsilon=epsilon,
             features=_names(features) if features is not None else None,
             drop=_names(*drop or ()), categorical=_names(*categorical or ()),
         )  # fmt: skip
+    elif given := [
+        f"--{name}"
+        for name, value in (
+            ("target", target), ("loss", loss), ("quantile", quantile), ("epsilon", epsilon),
+            ("features", features), ("drop", drop), ("categorical", categorical),
+        )
+        if value
+    ]:  # fmt: skip
+        raise InputError("coverage", f"{given[0]} without a table", "a table, or --model")
     settings = Settings("full", None, executor, out, typed_command())
     params = {"n_chains": chains, "n_epochs": epochs, "companions": _names(companions)}
     try:

@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from surefoot.confidence.coordinates import as_names
 from surefoot.confidence.engine import ChainEngine
 from surefoot.confidence.health import FEWEST_STEPS, ConfidenceWarning
-from surefoot.confidence.intake import all_finite, arguments, naming_words
+from surefoot.confidence.intake import all_finite, arguments, naming_words, refuse_dates
 from surefoot.confidence.losses import Loss
 from surefoot.confidence.merged import merged
 from surefoot.confidence.notices import warn
@@ -277,6 +277,7 @@ class SGDInference(ResultMethods, SGDParameters):
         self._names()
 
     def _checked(self, X: Any, y: Any, reset: bool, **options: Any) -> tuple[Floats, NDArray[Any]]:
+        refuse_dates("y", y)
         if (targets := np.asarray(y)).dtype.kind == "f":
             all_finite("y", targets)
         with naming_words(X):

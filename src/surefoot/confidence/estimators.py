@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 RegressionLoss = Literal["squared", "huber", "quantile"]
+
+# With less than one pilot row beyond its quantile a run starts, and stays, too far inside.
+_BEYOND_QUANTILE = 2
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -148,6 +152,12 @@ class SGDInferenceRegressor(RegressorMixin, SGDInference):
             Of the intervals.
         """
         return self._mean_frame(X, level) if return_interval else self._linear(X)
+
+    def _pilot_rows(self, d: int) -> int:
+        rows, loss = super()._pilot_rows(d), self._loss()
+        if isinstance(loss, Quantile) and self.pilot in ("auto", 0):
+            return max(rows, math.ceil(_BEYOND_QUANTILE / loss.tail))
+        return rows
 
     def _encoded(self, y: NDArray[Any]) -> Floats:
         return all_finite("y", as_floats("y", y))

@@ -64,7 +64,7 @@ def fit_page(
     command : str or None
     """
     level = f"{100 * result.confidence_level:g} %"
-    sure = int((frame["p_value"] < 1 - result.confidence_level).sum())
+    sure, how = _not_zero(frame, result.confidence_level)
     doubts = (
         f" **{len(remarks)} remark{'s' * (len(remarks) != 1)}** below say why to doubt it."
         if remarks
@@ -72,7 +72,7 @@ def fit_page(
     )
     lead = (
         f"One pass over {result.n_seen:,} rows describes {words['what']}. With {level} confidence "
-        f"**{sure} of {len(frame)}** coefficients are not zero, each looked at alone.{doubts}"
+        f"**{sure} of {len(frame)}** coefficients are not zero, {how}.{doubts}"
     )
     highlights = [
         Highlight(f"{result.n_seen:,}", "rows", f"{result.n_steps:,} steps"),
@@ -102,6 +102,15 @@ _READING = (
     "the further from 0, the surer that it is not. Lines reach as far as the interval of a single "
     "coefficient. Asked about **all** at once, use the simultaneous bounds in the table."
 )
+
+
+def _not_zero(frame: pd.DataFrame, level: float) -> tuple[int, str]:
+    """Return how many coefficients are not zero, and in which sense."""
+    alone = int((frame["p_value"] < 1 - level).sum())
+    if "all lower" not in frame:  # too few chains
+        return alone, f"each looked at alone: {len(frame) * (1 - level):.2g} would be by chance"
+    together = int(((frame["all lower"] > 0) | (frame["all upper"] < 0)).sum())
+    return together, f"all looked at together ({alone} if each is looked at alone)"
 
 
 def _figures(frame: pd.DataFrame, level: str) -> list[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,8 @@ def coverage_study(
     params : mapping, optional
         Of the estimator.
     at_least : float, optional
-        A bar for the coverage.
+        A bar for the coverage, in (0, 1). It asks for enough repetitions: that all of n samples
+        cover shows 1 − 3.7/n at most.
     data : str
         Fingerprint of the table.
 
@@ -129,6 +131,7 @@ def coverage_study(
     )
     bars = []
     if at_least is not None:
+        _check_bar(at_least, repetitions)
         words = f"Intervals of {100 * level:g} % cover {100 * at_least:g} % or more."
         bars = [Check("Covers", words, title, "coverage", "ours", at_least)]
     study = Study(
@@ -163,6 +166,17 @@ def coverage_rows(results: Results) -> list[dict[str, Any]]:
         if row["coverage"] is not None:
             rows.append(row)
     return rows
+
+
+def _check_bar(at_least: float, repetitions: int) -> None:
+    """Refuse a bar that full coverage of all samples would not show to be reached."""
+    if not 0 < at_least < 1:
+        raise InputError("at_least", at_least, "a number in (0, 1)")
+    # Tenths that agree have an interval of no length, whatever is behind them.
+    needed = math.ceil(math.log(0.025) / math.log(at_least))
+    if repetitions < needed:
+        found = f"{at_least:g} with {repetitions} repetitions"
+        raise InputError("at_least", found, f"{needed} repetitions or more, or a lower bar")
 
 
 def _triple(values: Sequence[float], *, share: bool) -> tuple[float, float, float]:

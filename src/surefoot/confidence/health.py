@@ -115,7 +115,8 @@ class RunHealth:
         if self.rank < self.d - len(self.constant):
             found["rank"] = (
                 f"the pilot rows span {self.rank} of {self.d} directions: the coefficients of "
-                "collinear features are one of many solutions"
+                "collinear features are one of many solutions; features that vary little for "
+                "their size are collinear with the constant until they are centred"
             )
         if self.separated:
             found["separated"] = (

@@ -25,13 +25,27 @@ def all_finite(where: str, values: Floats) -> Floats:
     return values
 
 
+def refuse_dates(where: str, values: Any) -> None:
+    """Refuse dates and durations: which numbers they become depends on a unit nobody chose."""
+    if getattr(getattr(values, "dtype", None), "kind", "") in ("m", "M"):
+        allowed = "numbers; derive some, such as hour and weekday"
+        raise InputError(where, str(values.dtype), allowed)
+
+
 @contextmanager
 def naming_words(X: Any) -> Iterator[None]:
-    """Turn the failure to make numbers of `X` in the body into an error that names the column."""
+    """Refuse dates, and turn the failure to make numbers of `X` into an error naming the column."""
+    if hasattr(X, "columns"):
+        for name in X.columns:
+            refuse_dates(f"X, column {name}", X[name])
+    else:
+        refuse_dates("X", X)
     try:
         yield
-    except ValueError as error:
-        if "could not convert" not in str(error):
+    except (TypeError, ValueError) as error:
+        # Objects in an array are left to scikit-learn, whose contract has words for them.
+        objects = isinstance(error, TypeError) and hasattr(X, "columns")
+        if not (objects or "could not convert" in str(error)):
             raise
         names = list(X.columns) if hasattr(X, "columns") else range(np.shape(X)[1])
         columns = (X[name] if hasattr(X, "columns") else np.asarray(X)[:, name] for name in names)

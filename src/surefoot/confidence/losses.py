@@ -140,6 +140,11 @@ class Quantile(Loss):
         if not 0 < self.tau < 1:
             raise InputError("quantile", self.tau, "a number in (0, 1)")
 
+    @property
+    def tail(self) -> float:
+        """Share of rows on the rarer side."""
+        return min(self.tau, 1 - self.tau)
+
     def value(self, z: Array, y: Array) -> Array:
         """Return τ (y − z) above and (1 − τ) (z − y) below."""
         r: Array = y - z

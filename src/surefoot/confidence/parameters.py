@@ -17,13 +17,14 @@ from surefoot.confidence.companions import COMPANIONS
 from surefoot.confidence.engine import Precision, nbytes_needed
 from surefoot.confidence.health import ConfidenceWarning
 from surefoot.confidence.intervals_of_chains import check_level
-from surefoot.confidence.losses import Loss
+from surefoot.confidence.losses import Loss, Quantile
 from surefoot.confidence.multipliers import Multiplier, QuantileFunction, as_multiplier
 from surefoot.confidence.notices import warn
 from surefoot.confidence.pilot import Pilot, Precondition, fit_pilot, pilot_size
 from surefoot.confidence.rows import Rows
 from surefoot.confidence.schedule import StepSchedule, batch_size_for
 from surefoot.ground.errors import InputError, one_of
+from surefoot.ground.numerals import counted
 
 # Beyond, whitening costs more than the chains.
 _MOST_WHITENED = 2000
@@ -45,8 +46,9 @@ class SGDParameters(BaseEstimator, metaclass=ABCMeta):
     c0, gamma, k0
         Step sizes c0 / (k + k0)^gamma, see `StepSchedule`.
     pilot : int or "auto"
-        How many rows the warm start is fitted to; "auto": 20 a parameter, and 200. 0 starts at 0 in
-        the coordinates of the features: the rows of "auto" then decide no more than the step size.
+        How many rows the warm start is fitted to; "auto": 20 a parameter, 200, and for a quantile
+        so many that 2 lie beyond it. 0 starts at 0 in the coordinates of the features: the rows of
+        "auto" then decide no more than the step size.
     precondition : {"whiten", "diag", None}
         See `fit_pilot`. Beyond 2,000 parameters "whiten" becomes "diag", with a warning.
     burn_in : float
@@ -142,8 +144,13 @@ class SGDParameters(BaseEstimator, metaclass=ABCMeta):
             "multiplier": as_multiplier(self.multiplier),
             "block_length": whole("block_length", self.block_length, 1),
             "dtype": one_of("dtype", self.dtype, get_args(Precision)),
-            "companions": [one_of("companions", name, COMPANIONS) for name in self.companions],
+            "companions": self._companions(),
         }
+
+    def _companions(self) -> list[str]:
+        if isinstance(self.companions, str):
+            raise InputError("companions", self.companions, "a list of names")
+        return [one_of("companions", name, COMPANIONS) for name in self.companions]
 
     def _ridge(self, d: int) -> NDArray[np.float64]:
         ridge = np.full(d, float(self.alpha))
@@ -155,6 +162,10 @@ class SGDParameters(BaseEstimator, metaclass=ABCMeta):
         """Return a pilot fitted to the rows `head`."""
         if not head.sample_weight.any():
             raise InputError("sample_weight", "0 for every row of the pilot", "some above 0")
+        if isinstance(loss, Quantile) and len(head) * loss.tail < 1:
+            rare = f"beyond it lies one row in {1 / loss.tail:,.0f}"
+            found = f"{counted(len(head), 'pilot row')} for the quantile {loss.tau:g}, and {rare}"
+            warn(f"{found}: intervals may be off-centre; a larger pilot helps", ConfidenceWarning)
         d = head.X.shape[1]
         precondition = self.precondition if self.pilot else None
         if precondition == "whiten" and d > _MOST_WHITENED:

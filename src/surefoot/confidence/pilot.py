@@ -274,7 +274,7 @@ class _Fit:
                     break
                 step /= 2
             else:
-                if first:
+                if first and value > 0:
                     continue
                 break
             u = u - step

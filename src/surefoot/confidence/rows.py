@@ -53,7 +53,8 @@ def as_rows(
     first_id: int,
 ) -> Rows:
     """Return checked rows with `d` columns; without ids they are numbered from `first_id`."""
-    X = np.asarray(X, dtype=np.float64)
+    # In one layout, so that chunks give the same bits.
+    X = np.asarray(X, dtype=np.float64, order="C")
     if X.ndim != 2 or X.shape[1] != d:
         raise InputError("X", f"shape {X.shape}", f"(rows, {d})")
     n = len(X)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -34,9 +35,9 @@ class StepSchedule:
     k0: float | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        if not 0 < self.c0 < math.inf:
+        if not (isinstance(self.c0, Real) and 0 < self.c0 < math.inf):
             raise InputError("c0", self.c0, "a positive number")
-        if not 0.5 < self.gamma <= 1:
+        if not (isinstance(self.gamma, Real) and 0.5 < self.gamma <= 1):
             raise InputError("gamma", self.gamma, "a number in (1/2, 1]")
         if self.k0 != "auto" and (isinstance(self.k0, str) or not 0 <= self.k0 < math.inf):
             raise InputError("k0", self.k0, '"auto" or a number from 0')

@@ -103,4 +103,8 @@ def _said(value: object) -> str:
 
 
 def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    # The end tells levels of a category apart.
+    end = _LONGEST_NAME // 2
+    return (
+        name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - end - 1]}…{name[-end:]}"
+    )

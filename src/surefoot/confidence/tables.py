@@ -17,14 +17,23 @@ from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.files import file_fingerprint
 
 
-def loss_named(name: str, *, quantile: float = 0.5, epsilon: float = 1.35) -> Loss:
-    """Return a loss by the name it has in the estimators; "logistic" is "log_loss"."""
+def loss_named(name: str, *, quantile: float | None = None, epsilon: float | None = None) -> Loss:
+    """Return a loss by the name it has in the estimators; "logistic" is "log_loss".
+
+    A quantile or an epsilon for a loss that has none is refused: the mean is no quantile.
+    """
     names = ("squared", "huber", "quantile", "log_loss", "logistic")
-    if one_of("loss", name, names) in ("log_loss", "logistic"):
+    one_of("loss", name, names)
+    for option, value, owner in (("quantile", quantile, "quantile"), ("epsilon", epsilon, "huber")):
+        if value is not None and name != owner:
+            raise InputError(option, f"{value} with the {name} loss", f"it with loss {owner!r}")
+    if name in ("log_loss", "logistic"):
         return LogLoss()
     if name == "quantile":
-        return Quantile(quantile)
-    return Huber(epsilon) if name == "huber" else Squared()
+        return Quantile() if quantile is None else Quantile(quantile)
+    if name == "huber":
+        return Huber() if epsilon is None else Huber(epsilon)
+    return Squared()
 
 
 def described_table(
@@ -32,21 +41,22 @@ def described_table(
     target: str,
     loss: str,
     *,
-    quantile: float,
-    epsilon: float,
+    quantile: float | None,
+    epsilon: float | None,
     features: Sequence[str] | None,
     drop: Sequence[str],
     categorical: Sequence[str],
 ) -> tuple[dict[str, Any], str]:
     """Return what `table_population` takes, and the fingerprint of the table."""
     kind = loss_named(loss, quantile=quantile, epsilon=epsilon)
-    parts = {"features": features, "drop": list(drop), "categorical": list(categorical)}
+    parts = {
+        "quantile": quantile, "epsilon": epsilon,
+        "features": features, "drop": list(drop), "categorical": list(categorical),
+    }  # fmt: skip
     described = {
         "table": str(Path(path).resolve()),
         "target": target,
         "loss": kind.name,
-        "quantile": quantile,
-        "epsilon": epsilon,
         **{name: value for name, value in parts.items() if value},
     }
     return described, file_fingerprint(path)
@@ -66,9 +76,7 @@ def table_population(described: Mapping[str, Any]) -> TablePopulation:
         design = DESIGNS[name](load(name).frame)
         return TablePopulation(design.X, design.y, design.loss, design.names)
     loss = loss_named(
-        described["loss"],
-        quantile=described.get("quantile", 0.5),
-        epsilon=described.get("epsilon", 1.35),
+        described["loss"], quantile=described.get("quantile"), epsilon=described.get("epsilon")
     )
     columns = {
         key: described[key] for key in ("features", "drop", "categorical") if described.get(key)

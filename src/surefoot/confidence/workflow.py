@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from surefoot.confidence.procedures import estimator_for
 from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.confidence.tables import loss_named
 from surefoot.ground import page
+from surefoot.ground.errors import StorageError
 from surefoot.ground.files import file_fingerprint, replacing, write_json
+from surefoot.ground.numerals import counted
 from surefoot.ground.progress import say
 from surefoot.ground.study import environment
 
@@ -64,8 +67,8 @@ def fit_table(
     target: str,
     out: str | Path,
     loss: str = "squared",
-    quantile: float = 0.5,
-    epsilon: float = 1.35,
+    quantile: float | None = None,
+    epsilon: float | None = None,
     features: Sequence[str] | None = None,
     drop: Sequence[str] = (),
     categorical: Sequence[str] = (),
@@ -87,8 +90,8 @@ def fit_table(
     out : path
         Folder for ``model.npz``, ``coefficients.csv``, ``result.json`` and ``index.html``.
     loss : {"squared", "huber", "quantile", "log_loss", "logistic"}
-    quantile, epsilon : float
-        Of the loss.
+    quantile, epsilon : float, optional
+        Of these losses; .5 and 1.35.
     features : sequence of str, optional
         Columns used; default: all but the target.
     drop : sequence of str
@@ -106,15 +109,18 @@ def fit_table(
     progress : bool
     """
     kind = loss_named(loss, quantile=quantile, epsilon=epsilon)
+    model = estimator_for(kind)(**dict(params or {}))
+    model._check()
+    folder = _writable(Path(out))
     rows = RowStream.from_table(
         table, target, features=features, drop=drop, categorical=categorical, weight=weight
     )
-    model = estimator_for(kind)(**dict(params or {}))
     if shuffle:
         rows = rows.shuffle(model.random_state)
     if progress:
         size = model.memory_needed(len(rows.names)) / 1e6
-        say(f"{len(rows.names)} features, {model.n_chains} copies: {size:,.1f} MB for any n")
+        features = counted(len(rows.names), "feature")
+        say(f"{features}, {model.n_chains} copies: {size:,.1f} MB for any n")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConfidenceWarning)
         model.fit_stream(rows, progress=progress)
@@ -122,7 +128,6 @@ def fit_table(
         frame = coefficients(result)
     ours = [str(w.message) for w in caught if issubclass(w.category, ConfidenceWarning)]
     remarks = tuple(dict.fromkeys(ours))
-    folder = Path(out)
     model.save(folder / "model.npz")
     with replacing(folder / "coefficients.csv") as part:
         frame.to_csv(part, index_label="parameter")
@@ -150,6 +155,15 @@ def coefficients(result: InferenceResult) -> pd.DataFrame:
         frame.insert(frame.columns.get_loc("upper") + 1, "all lower", together["lower"])
         frame.insert(frame.columns.get_loc("upper") + 2, "all upper", together["upper"])
     return frame
+
+
+def _writable(folder: Path) -> Path:
+    """Return `folder` unless it is clear before hours of training that it can't be written."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        reason = "no permission to write there" if there.is_dir() else f"{there} is a file"
+        raise StorageError(f"cannot write {folder}: {reason}")
+    return folder
 
 
 def _what(loss: Any, target: str, model: Any) -> str:

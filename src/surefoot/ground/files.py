@@ -105,6 +105,8 @@ def storage(path: str | Path) -> Iterator[None]:
             errno.EACCES: "no permission to write there",
             errno.EPERM: "no permission to write there",
             errno.ENOTDIR: "part of the path is a file, not a folder",
+            errno.EEXIST: "a file is where its folder should be",
+            errno.EISDIR: "a folder is in its place",
         }
         if error.errno not in reasons:
             raise

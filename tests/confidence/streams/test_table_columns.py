@@ -66,6 +66,12 @@ def test_the_index_of_pandas_is_no_feature(tmp_path: Path) -> None:
     )
 
 
+def test_nor_is_a_column_without_a_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(",a,y\n0,1.5,2\n1,3.5,1\n")
+    assert RowStream.from_table(tmp_path / "t.csv", "y").names == ("a",)
+    assert RowStream.from_table(tmp_path / "t.csv", "y", features=["", "a"]).names == ("", "a")
+
+
 @pytest.mark.parametrize(
     ("target", "kind", "expected"),
     [

@@ -137,6 +137,9 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("a,y\n1,2\n")
     with pytest.raises(InputError, match=r"t.parquet: .*allowed: a table that can be read"):
         RowStream.from_table(tmp_path / "t.parquet", "y")
+    (tmp_path / "latin.csv").write_bytes("größe,y\n1,2\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin.csv: .*allowed: a table in UTF-8"):
+        RowStream.from_table(tmp_path / "latin.csv", "y")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(InputError, match=r"empty.csv: .*[Ee]mpty"):
         RowStream.from_table(tmp_path / "empty.csv", "y")

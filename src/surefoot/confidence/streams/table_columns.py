@@ -18,7 +18,8 @@ from surefoot.ground.errors import InputError, one_of
 
 MOST_LEVELS = 200
 
-# What pandas calls a row index it wrote as a column: no feature unless asked for.
+# What pandas calls a row index it wrote as a column, or nothing at all in a CSV file: no feature
+# unless asked for.
 _INDEX = "__index_level_"
 
 
@@ -167,7 +168,7 @@ def choose_columns(
     _check_names(schema.names, target, features, drop, categorical, weight)
     if features is None:
         taken = {target, weight, *drop}
-        named = [name for name in schema.names if not name.startswith(_INDEX)]
+        named = [name for name in schema.names if name and not name.startswith(_INDEX)]
         features = [name for name in named if name not in taken]
     if not features:
         raise InputError("features", "none", "one column or more")

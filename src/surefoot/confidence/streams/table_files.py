@@ -156,12 +156,12 @@ def _csv(path: Path, **converting: Any) -> Iterator[csv.CSVStreamingReader]:
 
 def _csv_schema(path: Path, whole: Collection[str]) -> pa.Schema:
     """Return the types the first block suggests; 1, 2, 3 may be followed by 3.5."""
-    with _csv(path) as reader:
-        fields = list(reader.schema)
-    for i, one in enumerate(fields):
-        if pa.types.is_integer(one.type) and one.name not in whole:
-            fields[i] = one.with_type(pa.float64())
-    return pa.schema(fields)
+    with _csv(path) as reader, _readable(path):
+        names, types = reader.schema.names, reader.schema.types
+    for i, (name, kind) in enumerate(zip(names, types, strict=True)):
+        if pa.types.is_integer(kind) and name not in whole:
+            types[i] = pa.float64()
+    return pa.schema(list(zip(names, types, strict=True)))
 
 
 def _read(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -177,5 +177,7 @@ def _read(path: Path, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBa
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), "text that is not UTF-8", "a table in UTF-8") from error
     except (OSError, pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise InputError(str(path), str(error).strip(), "a table that can be read") from error
