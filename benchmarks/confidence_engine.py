@@ -35,14 +35,16 @@ def rows_of(d: int, loss: Loss, n: int = ROWS) -> Rows:
     return X, z + rng.normal(size=n)
 
 
-def whole_run(rows: Rows, loss: Loss, **options: object) -> Callable[[], object]:
+def whole_run(
+    rows: Rows, loss: Loss, *, batch_size: int = BATCH, **options: object
+) -> Callable[[], object]:
     """Return a run from nothing: pilot, chains, averages."""
     X, y = rows
     n0 = pilot_size(X.shape[1])
 
     def run() -> object:
         pilot = fit_pilot(X[:n0], y[:n0], loss)
-        engine = ChainEngine(loss, pilot, n_chains=CHAINS, batch_size=BATCH, **options)  # type: ignore[arg-type]
+        engine = ChainEngine(loss, pilot, n_chains=CHAINS, batch_size=batch_size, **options)  # type: ignore[arg-type]
         engine.consume(X, y)
         engine.finish()
         return engine.averages()
@@ -103,6 +105,24 @@ def weights_alone(report: Report) -> None:
         report.add(f"{law} weights, 200 chains", seconds[law] / 12_800 * 1e6, "µs/row", at_most=bar)
 
 
+def single_rows(report: Report) -> None:
+    """Time steps of one row each, by NumPy and compiled."""
+    if not report.has("numba", "numba"):
+        return
+    for d in (5, 20):
+        rows = rows_of(d, Squared(), ROWS // 10)
+        tasks = {
+            "NumPy": whole_run(rows, Squared(), batch_size=1),
+            "compiled": whole_run(rows, Squared(), batch_size=1, compiled=True),
+        }
+        seconds = best_times(tasks, 3, time.process_time)
+        per_row = seconds["compiled"] * 1e7 / ROWS
+        report.add(f"d={d}, one row a step: ours, compiled", per_row, "µs/row")
+        report.add(
+            f"d={d}, one row a step: NumPy / compiled", seconds["NumPy"] / seconds["compiled"]
+        )
+
+
 def against_scikit_learn(report: Report) -> None:
     """Bar 6: 200 weighted refits, and one epoch of averaged SGD."""
     if not report.has("sklearn", "scikit-learn"):
@@ -135,7 +155,7 @@ def against_scikit_learn(report: Report) -> None:
 
 def against_compiled_plug_in(report: Report) -> None:
     """Bar 6: one compiled chain that keeps the two d × d matrices of a plug-in, row by row."""
-    if not report.has("numba", "a plug-in compiled by numba"):
+    if not report.has("numba", "numba"):
         return
     import numba
 
@@ -179,6 +199,7 @@ def main() -> None:
     weights_alone(report)
     costs(report)
     against_scikit_learn(report)
+    single_rows(report)
     against_compiled_plug_in(report)
     report.close()
 

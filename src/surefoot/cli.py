@@ -22,7 +22,9 @@ from surefoot.options import AsJson, Executor, Out, Seeds, print_json
 from surefoot.rooms import ROOMS
 
 # Which extra brings a library; without one of its own it comes with the room that needs it.
-EXTRAS = {"distributed": "dask", "torch": "", "sklearn": "", "safetensors": ""}
+EXTRAS = {
+    "distributed": "dask", "numba": "numba", "torch": "", "sklearn": "", "safetensors": "",
+}  # fmt: skip
 
 app = typer.Typer(
     name="surefoot",

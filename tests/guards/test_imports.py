@@ -16,7 +16,7 @@ from surefoot.rooms import ROOMS
 SOURCE = Path(surefoot.__file__).parent
 HEAVY = {
     "torch", "sklearn", "scipy", "numpy", "pandas", "pyarrow", "matplotlib", "jinja2",
-    "distributed", "lightning", "transformers", "pooch", "safetensors", "joblib",
+    "distributed", "lightning", "transformers", "pooch", "safetensors", "joblib", "numba",
 }  # fmt: skip
 BUDGET_S = 0.3
 

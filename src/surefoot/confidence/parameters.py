@@ -68,6 +68,8 @@ class SGDParameters(BaseEstimator, metaclass=ABCMeta):
         So many consecutive rows share their weights, for dependent rows.
     dtype : {"float64", "float32"}
         Of the chains; averages are float64 always.
+    compiled : bool
+        With ``batch_size=1``: loops compiled by numba. See `ChainEngine`.
     shuffle : bool
         Whether `fit` and `fit_dask` shuffle the rows they hold, before the pilot is cut and in
         every epoch. Without it, and for streams, the first rows have to be like all others.
@@ -91,6 +93,7 @@ class SGDParameters(BaseEstimator, metaclass=ABCMeta):
     confidence_level: float = 0.95
     block_length: int = 1
     dtype: Precision = "float64"
+    compiled: bool = False
     shuffle: bool = True
     random_state: Any = 0
 
@@ -145,6 +148,7 @@ class SGDParameters(BaseEstimator, metaclass=ABCMeta):
             "block_length": whole("block_length", self.block_length, 1),
             "dtype": one_of("dtype", self.dtype, get_args(Precision)),
             "companions": self._companions(),
+            "compiled": self.compiled,
         }
 
     def _companions(self) -> list[str]:

@@ -23,6 +23,7 @@ Arrays = dict[str, NDArray[Any]]
 _FORMAT = "surefoot-chains-1"
 _SETTINGS = (
     "n_chains", "batch_size", "burn_in", "block_length", "first_chain", "seed", "dtype",
+    "compiled",
 )  # fmt: skip
 _COUNTERS = (
     "n_rows", "n_steps", "first_averaged", "rows_outside", "_epoch_rows", "_averaged",
