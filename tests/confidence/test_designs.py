@@ -26,7 +26,6 @@ def test_flights_have_eighteen_columns_and_july_is_june() -> None:
     assert columns["Feb"].tolist() == [0, 1, 0]
     assert columns["Jun"].tolist() == [0, 0, 1]
     assert columns["Sun"].tolist() == [0, 1, 1]
-    assert flights(FRAME, calendar=False).X.shape == (3, 7)
 
 
 def test_adults_are_a_population_with_a_truth() -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from surefoot.confidence.cases import FULL, QUICK, directions
-from surefoot.confidence.repetitions import Case, by_method, measure, population_of
+from surefoot.confidence.repetitions import by_method, measure, population_of
 
 PARAMS = {
     "task": "t", "method": "all", "population": {"model": "linear", "d": 3}, "n": 1500,
@@ -59,4 +59,3 @@ def test_every_case_knows_how_many_parameters_it_looks_at() -> None:
     for case in {**FULL, **QUICK}.values():
         if "model" in case.population:
             assert directions(case) == len(population_of(case.population).directions)
-    assert isinstance(FULL["linear-5"], Case)

@@ -80,8 +80,7 @@ def test_the_worst_of_nine_rules_is_the_worst_on_the_whole() -> None:
     assert worst["highest coverage", 0] == pytest.approx(0.98)
 
 
-def test_development_never_used_the_seeds_of_the_study() -> None:
-    assert study.STUDY.seeds == {"quick": 10, "full": 10}
+def test_cells_have_the_seeds_they_are_given() -> None:
     assert {c.seed for c in study.cells("quick", range(3))} == {0, 1, 2}
 
 

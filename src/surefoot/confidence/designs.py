@@ -31,11 +31,11 @@ class Design(NamedTuple):
     loss: Loss
 
 
-def flights(frame: pd.DataFrame, *, calendar: bool = True) -> Design:
+def flights(frame: pd.DataFrame) -> Design:
     """Return delays in minutes and what is known beforehand: 18 columns.
 
-    Distance and its square in 1,000 miles, two harmonics of the hour, and with `calendar` months
-    and weekdays against January and Monday. Without them there are 7 columns.
+    Distance and its square in 1,000 miles, two harmonics of the hour, months and weekdays against
+    January and Monday.
     """
     date = frame["date"].dt
     far = frame["distance"].to_numpy() / 1000.0
@@ -50,12 +50,11 @@ def flights(frame: pd.DataFrame, *, calendar: bool = True) -> Design:
             for f in (np.sin, np.cos)
         },
     }  # fmt: skip
-    if calendar:
-        # The last minute of June is dated the first of July.
-        month = np.minimum(date.month.to_numpy(), 6)
-        columns |= {name: (month == number) * 1.0 for number, name in _MONTHS.items()}
-        weekday = date.day_of_week.to_numpy()
-        columns |= {name: (weekday == d) * 1.0 for d, name in enumerate(_WEEKDAYS, 1)}
+    # The last minute of June is dated the first of July.
+    month = np.minimum(date.month.to_numpy(), 6)
+    columns |= {name: (month == number) * 1.0 for number, name in _MONTHS.items()}
+    weekday = date.day_of_week.to_numpy()
+    columns |= {name: (weekday == d) * 1.0 for d, name in enumerate(_WEEKDAYS, 1)}
     X = np.column_stack(list(columns.values()))
     return Design(X, frame["delay"].to_numpy(np.float64), tuple(columns), Squared())
 
