@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from surefoot.confidence import saved
 from surefoot.confidence.result import InferenceResult
+from surefoot.ground import saved
 from surefoot.ground.errors import InputError, StorageError
 
 CHAINS = np.random.default_rng(0).normal(size=(50, 2))

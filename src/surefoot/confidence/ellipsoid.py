@@ -22,8 +22,8 @@ from scipy.linalg import solve_triangular
 
 from surefoot.confidence.coordinates import Contrast, contrasts, described
 from surefoot.confidence.intervals_of_chains import check_level, covariance, rank
-from surefoot.confidence.notices import warn
 from surefoot.ground.errors import InputError
+from surefoot.ground.notices import warn
 
 Floats = NDArray[np.float64]
 

@@ -17,20 +17,21 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from surefoot.confidence.coordinates import as_names
 from surefoot.confidence.engine import ChainEngine
 from surefoot.confidence.health import FEWEST_STEPS, ConfidenceWarning
-from surefoot.confidence.intake import all_finite, arguments, naming_words, refuse_dates
+from surefoot.confidence.intake import arguments, naming_words, refuse_dates
 from surefoot.confidence.losses import Loss
 from surefoot.confidence.merged import merged
-from surefoot.confidence.notices import warn
 from surefoot.confidence.parameters import SGDParameters
 from surefoot.confidence.pilot import Pilot
 from surefoot.confidence.pushed import Link
 from surefoot.confidence.result import InferenceResult
 from surefoot.confidence.result_methods import ResultMethods
 from surefoot.confidence.rows import Rows, as_rows
-from surefoot.confidence.saved import PathName
 from surefoot.confidence.saved_models import load, save
 from surefoot.confidence.shards import Shard, shard_of
 from surefoot.ground.errors import InputError
+from surefoot.ground.finite import all_finite
+from surefoot.ground.notices import warn
+from surefoot.ground.saved import PathName
 from surefoot.ground.streams import Name, stream
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from surefoot.confidence.estimator import SGDInference
-from surefoot.confidence.intake import all_finite, as_floats
+from surefoot.confidence.intake import as_floats
 from surefoot.confidence.losses import Huber, LogLoss, Loss, Quantile, Squared, sigmoid
 from surefoot.confidence.streams.on_dask import fit_dask
 from surefoot.confidence.streams.on_stream import fit_stream
 from surefoot.ground.errors import InputError, one_of
+from surefoot.ground.finite import all_finite
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,14 +17,6 @@ Floats = NDArray[np.float64]
 _ENCODE = "numbers; encode categories first, as scikit-learn's OneHotEncoder does"
 
 
-def all_finite(where: str, values: Floats) -> Floats:
-    """Refuse NaN and infinities, saying where the first one stands."""
-    if not np.isfinite(values).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise InputError(where, f"NaN or infinity at {place}", "finite numbers; drop or impute")
-    return values
-
-
 def refuse_dates(where: str, values: Any) -> None:
     """Refuse dates and durations: which numbers they become depends on a unit nobody chose."""
     if getattr(getattr(values, "dtype", None), "kind", "") in ("m", "M"):

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from surefoot.confidence.notices import warn
 from surefoot.ground.errors import InputError, one_of
+from surefoot.ground.notices import warn
 
 if TYPE_CHECKING:
     import pandas as pd

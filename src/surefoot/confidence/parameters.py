@@ -19,11 +19,11 @@ from surefoot.confidence.health import ConfidenceWarning
 from surefoot.confidence.intervals_of_chains import check_level
 from surefoot.confidence.losses import Loss, Quantile
 from surefoot.confidence.multipliers import Multiplier, QuantileFunction, as_multiplier
-from surefoot.confidence.notices import warn
 from surefoot.confidence.pilot import Pilot, Precondition, fit_pilot, pilot_size
 from surefoot.confidence.rows import Rows
 from surefoot.confidence.schedule import StepSchedule, batch_size_for
 from surefoot.ground.errors import InputError, one_of
+from surefoot.ground.notices import warn
 from surefoot.ground.numerals import counted
 
 # Beyond, whitening costs more than the chains.

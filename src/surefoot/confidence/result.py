@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from surefoot.confidence import hypotheses, pushed, saved
+from surefoot.confidence import hypotheses, pushed
 from surefoot.confidence.coordinates import (
     Contrast,
     Which,
@@ -23,11 +23,12 @@ from surefoot.confidence.hypotheses import HypothesisTest
 from surefoot.confidence.intervals_of_chains import Kind, covariance, interval_frame, listed
 from surefoot.confidence.pushed import Link
 from surefoot.confidence.run_with_chains import RunWithChains
-from surefoot.confidence.saved import PathName, group, grouped
 from surefoot.confidence.summary import coefficient_frame, summary_text
+from surefoot.ground import saved
 from surefoot.ground.errors import InputError
 from surefoot.ground.numerals import counted
 from surefoot.ground.samples import finite
+from surefoot.ground.saved import PathName, group, grouped
 
 if TYPE_CHECKING:
     import pandas as pd

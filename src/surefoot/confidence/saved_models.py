@@ -13,8 +13,8 @@ from surefoot.confidence.engine import ChainEngine
 from surefoot.confidence.health import RunHealth
 from surefoot.confidence.multipliers import Table, as_multiplier
 from surefoot.confidence.rows import Rows
-from surefoot.confidence.saved import Arrays, PathName, group, grouped, read, write
 from surefoot.confidence.shards import Shard
+from surefoot.ground.saved import Arrays, PathName, group, grouped, read, write
 
 if TYPE_CHECKING:
     from surefoot.confidence.estimator import SGDInference

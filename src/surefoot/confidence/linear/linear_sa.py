@@ -28,11 +28,11 @@ from surefoot.confidence.linear.health import MeanRecursion, diagnostics, remark
 from surefoot.confidence.linear.pilot import LinearPilot, fit_linear_pilot, linear_pilot_size
 from surefoot.confidence.linear.rows import Observations, dense, factored, of_shape
 from surefoot.confidence.multipliers import Multiplier, RowWeights, as_multiplier
-from surefoot.confidence.notices import warn
 from surefoot.confidence.parameters import whole
 from surefoot.confidence.result import InferenceResult
 from surefoot.confidence.schedule import StepSchedule
 from surefoot.ground.errors import InputError, UnmetError, one_of
+from surefoot.ground.notices import warn
 
 Floats = NDArray[np.float64]
 

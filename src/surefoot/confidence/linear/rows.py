@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from surefoot.confidence.intake import all_finite
 from surefoot.ground.errors import InputError
+from surefoot.ground.finite import all_finite
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -30,11 +30,11 @@ from surefoot.confidence.modules.pilot import (
 )
 from surefoot.confidence.modules.state import chains_from, state_of
 from surefoot.confidence.multipliers import Multiplier, QuantileFunction
-from surefoot.confidence.notices import warn
 from surefoot.confidence.pilot import Precondition
 from surefoot.confidence.result import InferenceResult
 from surefoot.confidence.schedule import StepSchedule
 from surefoot.ground.errors import InputError, UnmetError, one_of
+from surefoot.ground.notices import warn
 from surefoot.ground.numerals import counted
 from surefoot.ground.samples import finite
 

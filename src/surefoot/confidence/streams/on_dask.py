@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from surefoot.confidence.intake import all_finite, naming_words
+from surefoot.confidence.intake import naming_words
 from surefoot.confidence.pilot import Pilot
 from surefoot.confidence.shards import Shard, shard_of
 from surefoot.ground.errors import InputError, need
+from surefoot.ground.finite import all_finite
 from surefoot.ground.streams import stream
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the caller, however deep in the room they are given."""
+"""Warnings that point at the line of the caller, however deep they are given."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 import warnings
 from pathlib import Path
 
-_ROOM = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 def warn(message: str, kind: type[Warning] = RuntimeWarning) -> None:
-    """Warn of something in the first line outside this room."""
+    """Warn of something in the first line outside Surefoot."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_ROOM):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, kind, stacklevel=level)

@@ -8,15 +8,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from surefoot.ground.errors import InputError
 from surefoot.ground.files import replacing
 
-Arrays = dict[str, NDArray[Any]]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Arrays: TypeAlias = "dict[str, NDArray[Any]]"
 PathName = str | Path
 
 _VERSION = 1
@@ -47,6 +47,8 @@ def write(
     ------
     StorageError
     """
+    import numpy as np
+
     header = json.dumps(
         {"kind": kind, "version": _VERSION, "settings": settings}, default=_plain_number
     )
@@ -63,6 +65,8 @@ def read(path: PathName, kind: str) -> Iterator[tuple[dict[str, Any], Arrays]]:
     InputError
         If there is no such file, or it is damaged, of another kind, or of a later version.
     """
+    import numpy as np
+
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
@@ -94,6 +98,8 @@ def grouped(name: str, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
 
 
 def _plain_number(value: Any) -> Any:
+    import numpy as np
+
     if isinstance(value, np.generic):
         return value.item()
     raise InputError("save", value, "numbers, truth values and text")
