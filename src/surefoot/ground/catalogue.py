@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 from surefoot.ground import readers
+from surefoot.ground.catalogue_simulators import SIMULATOR_ENTRIES
 from surefoot.ground.catalogue_uci import UCI_ENTRIES
 from surefoot.ground.entry import Entry, File, Form
 from surefoot.ground.errors import one_of
 
-TableName = Literal["adult", "concrete", "flights", "german-credit", "taiwan-credit", "yacht"]
+TableName = Literal[
+    "additive-manufacturing", "adult", "cardiac1", "cardiac2", "cardiac4", "cardiac6",
+    "composite-material", "concrete", "engineering1", "flights", "german-credit",
+    "lithium-ion-data", "reactiondiffusion1", "taiwan-credit", "yacht",
+]  # fmt: skip
 ArraysName = Literal["fashion-mnist", "fashion-mnist-mini", "shakespeare"]
 
 
@@ -29,6 +34,7 @@ _IMAGES = {
 
 _ENTRIES = (
     *UCI_ENTRIES,
+    *SIMULATOR_ENTRIES,
     Entry(
         name="fashion-mnist",
         title="Fashion-MNIST: 28×28 grey images of ten kinds of clothing",

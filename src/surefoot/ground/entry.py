@@ -63,6 +63,8 @@ class Entry:
         The same data as shipped with Surefoot.
     target : str, optional
         The column of a table that is usually predicted.
+    outputs : tuple of str
+        The columns that a simulator computed; its other columns are what was put in.
     """
 
     name: str
@@ -75,3 +77,4 @@ class Entry:
     original: Form | None = None
     packaged: Form | None = None
     target: str | None = None
+    outputs: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""What may stand in for a simulator: families of probabilistic regressors."""

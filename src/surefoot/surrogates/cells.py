@@ -1,0 +1,115 @@
+"""Cells of the study: one method fitted to one draw of one case, and scored on new runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from surefoot.surrogates.candidates.registry import by_name
+from surefoot.surrogates.cases import CASES, Runs
+from surefoot.surrogates.ensemble.mixture import Mixture
+from surefoot.surrogates.ensemble.scores import score_law
+from surefoot.surrogates.inputs import UnitCube
+from surefoot.surrogates.members import Member
+from surefoot.surrogates.regressor import SurrogateRegressor
+from surefoot.surrogates.stack import Comparison, Predictor
+
+Floats = NDArray[np.float64]
+
+OURS = "surefoot"
+SCORES = ("nrmse", "nlpd", "crps", "coverage_95", "width_95")
+
+
+@dataclass(frozen=True, eq=False)
+class Peer:
+    """Another library's surrogate: it sees our encoded inputs and the standardised response."""
+
+    cube: UnitCube
+    predictor: Predictor
+
+    @classmethod
+    def fit(cls, name: str, runs: Runs, seed: int) -> Peer:
+        """Fit the candidate called `name`."""
+        cube = UnitCube.learn(runs.X, tuple(runs.space.encoded_names), runs.space)
+        fitted = Member(by_name(name), "identity").fit(cube.encode(runs.X), runs.y, seed=seed)
+        return cls(cube, Predictor((fitted,), np.ones(1), np.ones(1)))
+
+    def predict_law(self, X: Any) -> Mixture:
+        """Return its normal law at the rows of `X`."""
+        return self.predictor.law(self.cube.encode(X))
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Return mean and standard deviation, as tasks ask for them."""
+        law = self.predict_law(X)
+        return (law.mean(), law.std()) if return_std else law.mean()
+
+
+def surrogate(method: str, runs: Runs, seed: int) -> Any:
+    """Return the surrogate of a method: ours with its defaults, or a peer's."""
+    if method == OURS:
+        return SurrogateRegressor(space=runs.space, random_state=seed).fit(runs.X, runs.y)
+    return Peer.fit(method, runs, seed)
+
+
+def measure(*, seed: int, task: str, method: str) -> dict[str, float]:
+    """Return the scores of a method on new runs of a case, and the CPU seconds of its fit.
+
+    Ours also tells what it reported of itself, and by ``method|metric`` what two other ways to
+    use the same fit come to: the best single member, and weights by least squares.
+    """
+    runs = CASES[task].draw(seed)
+    began = time.process_time()
+    model = surrogate(method, runs, seed)
+    found = {"cpu_s": time.process_time() - began}
+    found |= _scores(runs, model.predict_law(runs.X_new))
+    if method != OURS:
+        return found
+    reported = model.estimate_[0]["nrmse"].estimate
+    found |= {"reported_nrmse": reported, "reported / true": reported / found["nrmse"]}
+    Z = UnitCube.learn(runs.X, tuple(runs.space.encoded_names), runs.space).encode(runs.X_new)
+    comparison = model.comparisons_[0]
+    winner = _scores(runs, _alone(comparison, _winner(comparison), Z))
+    found |= {f"winner|{metric}": value for metric, value in winner.items()}
+    mean = sum(
+        weight * _alone(comparison, k, Z).mean()
+        for k, weight in enumerate(_least_squares(comparison))
+        if weight > 0
+    )
+    return found | {"least squares|nrmse": _nrmse(runs, mean)}
+
+
+def _scores(runs: Runs, law: Mixture) -> dict[str, float]:
+    scores = score_law(runs.y_new, law)
+    return {name: scores[name] for name in SCORES}
+
+
+def _nrmse(runs: Runs, mean: Any) -> float:
+    return float(np.sqrt(np.mean((mean - runs.y_new) ** 2)) / runs.y_new.std())
+
+
+def _winner(comparison: Comparison) -> int:
+    """Return the member with the best out-of-fold log score."""
+    return int(np.argmax(comparison.log_density.mean(axis=0)))
+
+
+def _alone(comparison: Comparison, k: int, Z: Floats) -> Mixture:
+    """Return the law of one member, fitted to all rows."""
+    member, temperature = comparison.trials[k].full, comparison.temperatures[[k]]
+    return Predictor((member,), np.ones(1), temperature).law(Z)
+
+
+def _least_squares(comparison: Comparison) -> list[float]:
+    """Return the shares that make the least out-of-fold squared error."""
+    count = len(comparison.trials)
+    means = np.stack([comparison.member_law(k).mean() for k in range(count)], axis=1)
+    # Shares sum to one: a row so heavy that nothing else could come of it.
+    unit = comparison.y.std()
+    heavy = 1e3 * np.sqrt(len(comparison.y))
+    errors = (means - comparison.y[:, None]) / unit
+    weights, _ = nnls(np.vstack([errors, np.full(count, heavy)]), np.r_[np.zeros(len(errors)), heavy])
+    return (weights / weights.sum()).tolist()

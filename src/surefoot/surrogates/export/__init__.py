@@ -1,0 +1,1 @@
+"""Fitted surrogates as files that need no Surefoot to be used."""

@@ -1,0 +1,1 @@
+"""Spaces, simulators, designs, and the study that runs them and loses nothing."""

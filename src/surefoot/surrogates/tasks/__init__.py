@@ -1,0 +1,1 @@
+"""What a surrogate is for, and how well it does it: scores against the simulator itself."""
