@@ -20,6 +20,7 @@ from surefoot.ground.errors import MissingExtraError, SurefootError
 from surefoot.groups import commands as groups_commands
 from surefoot.options import AsJson, Executor, Out, Seeds, print_json
 from surefoot.rooms import ROOMS
+from surefoot.surrogates import commands as surrogates_commands
 
 # Which extra brings a library; without one of its own it comes with the room that needs it.
 EXTRAS = {
@@ -37,6 +38,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(groups_commands.app, name="groups", help=ROOMS["groups"].question)
 app.add_typer(averaging_commands.app, name="averaging", help=ROOMS["averaging"].question)
 app.add_typer(confidence_commands.app, name="confidence", help=ROOMS["confidence"].question)
+app.add_typer(surrogates_commands.app, name="surrogates", help=ROOMS["surrogates"].question)
 
 
 @app.callback(invoke_without_command=True)

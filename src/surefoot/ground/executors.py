@@ -67,7 +67,7 @@ def open_executor(spec: str | Executor) -> Iterator[tuple[Executor, int]]:
     elif found := re.fullmatch(r"local(?::([1-9]\d*))?", spec):
         workers = int(found[1] or cores())
         with LocalPool(workers) as pool:
-            yield pool, 2 * workers
+            yield pool, workers  # what waits in the pool would be lost in a crash as well
     elif found := re.fullmatch(r"dask://([^\s/]+:\d+)", spec):
         with _dask(spec, f"tcp://{found[1]}") as (executor, window):
             yield executor, window

@@ -36,8 +36,8 @@ def leaderboard(comparison: Comparison) -> pd.DataFrame:
     -------
     DataFrame
         By name: the scores of `surefoot.surrogates.ensemble.scores` (nrmse, r2, nlpd, crps,
-        coverage_95, width_95), weight and temperature in the stack, whether its log score can't be told
-        from the best member's (``as_good_as_best``), CPU seconds. The stack's own row was
+        coverage_95, width_95), weight and temperature in the stack, whether the log score can't
+        be told from the best member's (``as_good_as_best``), CPU seconds. The stack's own row was
         scored on the rows its weights were chosen on: `corrected` says what it is worth.
     """
     import pandas as pd

@@ -8,7 +8,7 @@ from tests.surrogates.candidates.runs import branin, error, friedman, new_rows, 
 from surefoot.surrogates.candidates.fitted_gp import solve
 from surefoot.surrogates.candidates.gp import GaussianProcess
 from surefoot.surrogates.candidates.kernels import kernel_named, squared_distances
-from surefoot.surrogates.candidates.polynomials import hyperbolic_indices
+from surefoot.surrogates.candidates.polynomials import hyperbolic_indices, legendre
 from surefoot.surrogates.candidates.trends import trend_indices
 
 TRENDS = ["constant", "linear", ((2, 0, 0), (0, 1, 1), (1, 0, 0))]
@@ -17,8 +17,6 @@ THETA = np.log([0.5, 0.8, 1.5, 1e-4])
 
 def by_hand(fit, Z_new):
     """Return universal Kriging's mean and standard deviation from plain linear algebra."""
-    from surefoot.surrogates.candidates.polynomials import legendre
-
     value = kernel_named(fit.kernel).value
     K = value(squared_distances(fit.Z, fit.Z, fit.lengths)) + fit.nugget * np.eye(len(fit.Z))
     k = value(squared_distances(Z_new, fit.Z, fit.lengths))

@@ -41,7 +41,7 @@ def _installed(request):
 
 @optional
 def test_they_are_candidates_like_others(name):
-    Z, t = runs(200 if name == "lightgbm" else 20, 2)
+    Z, t = runs(200 if name == "lightgbm" else 25, 2)
     candidate = by_name(name)
     assert candidate.name == name
     mean, sd = candidate.fit(Z, t, seed=1).predict(new_rows(200, 2))

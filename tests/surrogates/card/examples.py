@@ -11,9 +11,9 @@ from typing import Any
 from surefoot.surrogates.card.build import build_card
 from surefoot.surrogates.card.document import Card
 from surefoot.surrogates.card.evidence import make_card
-from surefoot.surrogates.card.probes import Probe
 from surefoot.surrogates.regressor import SurrogateRegressor
 from surefoot.surrogates.simulation.design import Design
+from surefoot.surrogates.simulation.probes import Probe
 from surefoot.surrogates.simulation.simulator import Simulator
 from surefoot.surrogates.simulation.space import Real, Space
 from surefoot.surrogates.simulation.study import Study
@@ -71,9 +71,11 @@ EVIDENCE: dict[str, Any] = {
     ],
     "evaluation.stress": [{"output": "flow", "probe": "outer shell", "estimate": 0.02}],
     "evaluation.tasks": [{"task": "optimum", "output": "flow", "regret": 0.01}],
-    "evaluation.sensitivity": [{"output": "flow", "input": "rw", "first": 0.8, "total": 0.85}],
+    "evaluation.sensitivity": [
+        {"output": "flow", "input": "rw", "first_order": 0.8, "total": 0.85}
+    ],
     "evaluation.learning_curve": [
-        {"output": "flow", "n": n, "estimate": 1 / n, "low": 0.9 / n, "high": 1.1 / n}
+        {"output": "flow", "runs": n, "nrmse": 1 / n, "low": 0.9 / n, "high": 1.1 / n}
         for n in (20, 40, 77)
     ],
     "downstream.domain": {"box": "declared box", "radius": 0.4},

@@ -55,9 +55,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "gain": (
         {"evaluation__baselines": [{**FLOW, "baseline": "mean", "estimate": 0.001}]}, {},
         "no-gain", "evaluation.baselines"),
-    "a task against the truth": (
-        {"evaluation__tasks": [{"task": "Optimum", "scored": False}]}, {},
-        "unscored-tasks", "evaluation.tasks"),
     "need": (
         {"need__verdict": {"verdict": "not warranted"}}, {}, "not-warranted", "need.verdict"),
 }  # fmt: skip

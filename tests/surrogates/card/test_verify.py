@@ -111,6 +111,8 @@ CARDS: dict[str, tuple[str, Callable[[Card], Card]]] = {
     "several seeds": ("learning.settings", change("learning.seeds", to=[3, 4])),
     "folds": ("evaluation.protocol.folds", change("learning.settings", "cv", to=5)),
     "setting that is none": ("learning.settings", change("learning.settings", "depth", to=5)),
+    "output that is none": (
+        "learning.settings", change("learning.settings", "outputs", to=["z"])),
     "settings that are none": ("learning.settings", change("learning.settings", to=[])),
     "score by a hair": (
         "evaluation.scores.y nrmse.estimate",
@@ -263,7 +265,7 @@ def test_a_file_that_is_not_there_is_found(made: Project, tmp_path: Path) -> Non
 
 
 def test_a_probe_that_is_not_given_leaves_its_field_unproven(made: Project) -> None:
-    found = audit(made, probes=None)
+    found = audit(made, probes={})
     assert [moved.field for moved in found.moved] == ["evaluation.tasks"]
     assert "could not be measured again" in found.moved[0].sentence
 
@@ -289,12 +291,12 @@ def test_tables_can_be_verified_and_not_run_again(made: Project, tmp_path: Path)
     study = Study(table, tmp_path / "store")
     model = SurrogateRegressor(["pce"], cv=4, space=SPACE).fit(*study.data())
     model.save(tmp_path / "model.npz")
-    card = make_card(study, model, tmp_path / "model.npz", {})
+    card = make_card(study, model, tmp_path / "model.npz", {}, {})
     card.validate()
     assert card["need.run_cost"]["status"] == "missing"
     assert card["need.verdict"]["value"]["verdict"] == "undecided"
     assert card["data.designs"]["value"][0]["kind"] == "table"
-    assert verify(card, study, tmp_path / "model.npz").ok
+    assert verify(card, study, tmp_path / "model.npz", probes={}).ok
     with pytest.raises(InputError, match="rerun: found a table of finished runs"):
         verify(card, study, tmp_path / "model.npz", rerun=1)
 
@@ -303,11 +305,11 @@ def test_somebody_elses_candidates_are_refitted_from_the_given_model(
     made: Project, tmp_path: Path
 ) -> None:
     model = SurrogateRegressor([("ridge", Ridge())], cv=4, space=SPACE, warps="identity")
-    card = make_card(made.study, model.fit(*made.study.data()), made.artefact, {})
+    card = make_card(made.study, model.fit(*made.study.data()), made.artefact, {}, {})
     assert card["learning.settings"]["value"]["candidates"] == ["('ridge', Ridge())"]
-    without = verify(card, made.study, made.artefact)
+    without = verify(card, made.study, made.artefact, probes={})
     assert "learning.settings" in {moved.field for moved in without.moved}
     given = SurrogateRegressor([("ridge", Ridge())], cv=4, space=SPACE, warps="identity")
-    found = verify(card, made.study, made.artefact, model=given)
+    found = verify(card, made.study, made.artefact, model=given, probes={})
     # The file is another surrogate's, and that is all there is to find.
     assert {moved.field for moved in found.moved} == {"artefacts.model"}

@@ -114,9 +114,9 @@ def test_a_program_is_known_by_its_content_and_not_by_its_place(tmp_path: Path) 
     assert of("b", prints=2).fingerprint != here.fingerprint
 
 
-def test_the_seed_is_a_placeholder_of_stochastic_programs() -> None:
+def test_the_seed_is_a_placeholder_of_stochastic_programs(tmp_path: Path) -> None:
     assert command("echo", "{x0}", "{x1}", "{seed}", stochastic=True).call.prepare(
-        Path("/tmp"), POINT, 17
+        tmp_path, POINT, 17
     ) == ["echo", "0.25", "0.5", "17"]
     with pytest.raises(InputError, match="command, placeholder: found 'seed'"):
         command("echo", "{x0}", "{x1}", "{seed}")

@@ -9,7 +9,7 @@ import pytest
 from tests.surrogates.tasks.models import Careful, Fake, Shifting
 
 from surefoot.ground.errors import InputError
-from surefoot.surrogates.tasks.asking import Result, draws, moments, number, simulate
+from surefoot.surrogates.tasks.asking import Result, draws, moments, simulate
 
 X = pd.DataFrame({"a": [0.0, 0.25, 1.0], "b": [1.0, 2.0, 3.0]})
 
@@ -102,8 +102,3 @@ def test_results_become_json():
         "table": {"0.5": {"value": 4.0}},
         "missing": None,
     }
-
-
-def test_numbers_of_results_are_short():
-    assert number(1 / 3) == "0.3333"
-    assert number(None) == "–"

@@ -79,4 +79,4 @@ def test_the_score_is_the_distance_from_the_simulator():
     assert found.true_spread == pytest.approx(found.spread.value)
     assert json.dumps(found.to_dict(), allow_nan=False)
     assert "\n" not in str(found)
-    assert str(found).startswith("P(0 > 4) = 0.4")
+    assert str(found).startswith("P(0 > 4.000) = 0.400 ± ")

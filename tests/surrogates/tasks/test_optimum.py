@@ -27,7 +27,7 @@ def test_the_optimum_of_branin_is_found_exactly():
     assert found.design_regret == pytest.approx((design.min() - BRANIN.minimum) / design.std())
     assert found.beats_design is True
     assert json.dumps(found.to_dict(), allow_nan=False)
-    assert str(found).startswith("min of y: 0.3979 ± 0.001 at x1 = ")
+    assert str(found).startswith("min of y: 0.398 ± 0.001 at x1 = ")
 
 
 def test_a_gaussian_process_of_branin_beats_its_best_run():

@@ -85,11 +85,7 @@ class RandomForest:
         expected = float(between.mean())
         noise = max(squares - expected, _LEAST_NOISE * squares)
         ratio = squares / (expected + noise) if squares > 0 else 0.0
-        return FittedForest(
-            forest_arrays(forest),
-            ratio,
-            ratio * noise,
-        )
+        return FittedForest(forest_arrays(forest), ratio, ratio * noise)
 
     def restore(self, state: dict[str, Any]) -> FittedForest:
         """Return the fit whose state this is."""
@@ -131,16 +127,8 @@ def out_of_bag(forest: RandomForestRegressor, Z: Floats) -> tuple[Floats, Floats
 
 def forest_arrays(forest: RandomForestRegressor) -> Trees:
     """Return the trees of a fitted forest."""
-    trees = (tree.tree_ for tree in forest.estimators_)
-    return Trees.join(
-        [
-            (
-                tree.feature,
-                tree.threshold,
-                tree.children_left,
-                tree.children_right,
-                tree.value.ravel(),
-            )
-            for tree in trees
-        ]
-    )
+    parts = []
+    for tree in (each.tree_ for each in forest.estimators_):
+        children = tree.children_left, tree.children_right
+        parts.append((tree.feature, tree.threshold, *children, tree.value.ravel()))
+    return Trees.join(parts)

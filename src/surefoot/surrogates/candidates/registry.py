@@ -24,7 +24,7 @@ from surefoot.surrogates.candidates.subset import SubsetGP
 
 GROUP = "surefoot.surrogates.candidates"
 
-_MANY_ROWS = 1000  # beyond, a process on all rows takes minutes a fold
+_MANY_ROWS = 2000
 _FEWEST_FOR_TREES = 50
 
 _OWN: tuple[Candidate, ...] = (

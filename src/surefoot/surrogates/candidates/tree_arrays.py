@@ -54,8 +54,7 @@ class Trees:
                 )
             )
         feature, threshold, left, right, value = map(np.concatenate, zip(*parts, strict=True))
-        whole = (np.asarray(a, np.int64) for a in (feature, left, right))
-        feature, left, right = whole
+        feature, left, right = (array.astype(np.int64) for array in (feature, left, right))
         return cls(feature, threshold.astype(float), left, right, value.astype(float), roots[:-1])
 
     def responses(self, Z: Floats) -> Iterator[Floats]:

@@ -17,9 +17,9 @@ from surefoot.surrogates.card.build import build_card
 from surefoot.surrogates.card.document import Card
 from surefoot.surrogates.card.fields import FIELDS
 from surefoot.surrogates.card.fit_evidence import fit_evidence
-from surefoot.surrogates.card.probes import Probe
 from surefoot.surrogates.card.run_evidence import run_evidence
 from surefoot.surrogates.simulation.need import Need
+from surefoot.surrogates.simulation.probes import Probe, probes_of
 
 if TYPE_CHECKING:
     from surefoot.surrogates.regressor import SurrogateRegressor
@@ -49,9 +49,9 @@ def make_card(
         See `build_card`. The reason for the design may also stand in the designs themselves.
     probes : mapping of str to callable, optional
         What else to measure, by the path of the field: ``{"evaluation.tasks": f}`` with
-        ``f(study, model)`` the field's value; see `standard_probes`.
+        ``f(study, model)`` the field's value. By default `probes_of` the study's tasks.
     """
-    fitted = model_evidence(study, model, probes or {})
+    fitted = model_evidence(study, model, probes)
     needed = declared.get("need", {}).get("runs_needed", _TASK_RUNS)
     need = _measured_need(study, model, needed if isinstance(needed, int) else _TASK_RUNS)
     found = {
@@ -64,14 +64,15 @@ def make_card(
 
 
 def model_evidence(
-    study: Study, model: SurrogateRegressor, probes: Mapping[str, Probe]
+    study: Study, model: SurrogateRegressor, probes: Mapping[str, Probe] | None
 ) -> dict[str, Any]:
     """Return the fields that follow from a fit to the runs, by path."""
     found = fit_evidence(model)
+    probes = probes_of(study.tasks) if probes is None else probes
     open_fields = [path for path, f in FIELDS.items() if f.by == "fit" and path not in found]
     for path, probe in probes.items():
         one_of("probe", path, open_fields)
-        # A study without tasks has none scored: the field stays missing.
+        # Where a probe finds nothing to tell, the field stays missing.
         if measured := probe(study, model):
             found[path] = measured
     return found

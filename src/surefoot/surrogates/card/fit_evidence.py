@@ -166,7 +166,8 @@ def _settings(model: SurrogateRegressor) -> dict[str, Any]:
     for name in ("candidates", "warps"):
         if not isinstance(settings[name], str):
             settings[name] = [v if isinstance(v, str) else repr(v) for v in settings[name]]
-    return settings | {"space": "declared" if model.space is not None else "range of the rows"}
+    space = "range of the rows" if model.space is None else "declared"
+    return settings | {"space": space, "outputs": list(model.output_names_)}
 
 
 def _interval(row: Mapping[str, Any], interval: Interval) -> Row:

@@ -183,14 +183,6 @@ def _uncompared_sources(card: Card) -> Iterator[Finding]:
             yield Finding("uncompared-sources", "warning", "data.sources", sentence, remedy)
 
 
-def _unscored_tasks(card: Card) -> Iterator[Finding]:
-    rows = card.rows("evaluation.tasks")
-    if rows and all(row.get("scored") is False for row in rows):
-        sentence = "It did its tasks, and nothing but itself says how well."
-        remedy = "Score a task against the simulator, at a few of its runs."
-        yield Finding("unscored-tasks", "warning", "evaluation.tasks", sentence, remedy)
-
-
 def _no_gain(card: Card) -> Iterator[Finding]:
     scores = {
         (row.get("output"), row.get("metric")): row.get("estimate")
@@ -220,5 +212,5 @@ def _not_warranted(card: Card) -> Iterator[Finding]:
 _RULES: tuple[Callable[[Card], Iterator[Finding]], ...] = (
     _missing, _not_warranted, _unreasoned, _only_declared, _unknown, _only_point_scores,
     _no_intervals, _no_uncertainty, _chosen_on_test, _incomplete_family, _uncompared_sources,
-    _unscored_tasks,     _no_gain,
+    _no_gain,
 )  # fmt: skip

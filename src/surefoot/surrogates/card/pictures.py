@@ -87,10 +87,10 @@ def _pit(card: Card) -> Iterator[Figure]:
 
 
 def _learning_curve(card: Card) -> Iterator[Figure]:
-    outputs = _by_output(card, "evaluation.learning_curve", "n", "estimate")
+    outputs = _by_output(card, "evaluation.learning_curve", "runs", "nrmse")
     if outputs:
         series = [
-            Series(output, [row["n"] for row in rows], [row["estimate"] for row in rows],
+            Series(output, [row["runs"] for row in rows], [row["nrmse"] for row in rows],
                    ([row.get("low") for row in rows], [row.get("high") for row in rows]),
                    kind="ours")
             for output, rows in outputs.items()
@@ -105,9 +105,9 @@ def _learning_curve(card: Card) -> Iterator[Figure]:
 def _sensitivity(card: Card) -> Iterator[Figure]:
     for output, rows in _by_output(card, "evaluation.sensitivity", "total").items():
         bars = [
-            BarRow(f"{row['input']}, {index}", row[index], kind=kind)
+            BarRow(f"{row['input']}, {index.replace('_', ' ')}", row[index], kind=kind)
             for row in rows
-            for index, kind in (("total", "ours"), ("first", "baseline"))
+            for index, kind in (("total", "ours"), ("first_order", "baseline"))
             if row.get(index) is not None
         ]
         drawing = bar_plot(

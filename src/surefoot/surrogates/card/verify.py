@@ -18,13 +18,13 @@ from surefoot.surrogates.card.diff import differences
 from surefoot.surrogates.card.document import Card
 from surefoot.surrogates.card.evidence import artefact_hash, model_evidence
 from surefoot.surrogates.card.fields import FIELDS
-from surefoot.surrogates.card.probes import Probe
 from surefoot.surrogates.card.run_evidence import run_evidence
 from surefoot.surrogates.card.words import value_words
 from surefoot.surrogates.simulation import runs, store
 
 if TYPE_CHECKING:
     from surefoot.surrogates.regressor import SurrogateRegressor
+    from surefoot.surrogates.simulation.probes import Probe
     from surefoot.surrogates.simulation.study import Study
 
 # Relative: what a refit on another processor may differ by in the last digits.
@@ -59,7 +59,7 @@ def verify(
     model : SurrogateRegressor, optional
         Unfitted; needed if the card names candidates that are not Surefoot's own.
     probes : mapping, optional
-        As for `make_card`. A field measured by a probe that is not given here has moved.
+        As for `make_card`. A field whose probe is not given has moved.
     tolerance : float
         Relative, of numbers; integers and texts must be equal.
     seed : int
@@ -81,7 +81,7 @@ def verify(
         found |= run_evidence(study)
         with _noting("learning.settings", moved):
             fitted = _refit(card, study, model)
-            found |= model_evidence(study, fitted, probes or {})
+            found |= model_evidence(study, fitted, probes)
             with _noting("artefacts.model", moved):
                 found["artefacts.model"] = artefact_hash(artefact)
                 moved += _artefact_differs(study, fitted, artefact, tolerance)
@@ -102,22 +102,25 @@ def _noting(field: str, moved: list[Moved]) -> Iterator[None]:
 
 
 def _refit(card: Card, study: Study, model: SurrogateRegressor | None) -> SurrogateRegressor:
+    """Fit again, as the card says that it was done."""
     from surefoot.surrogates.regressor import SurrogateRegressor
 
-    seeds = card["learning.seeds"]["value"]
+    X, Y = study.data()
+    seeds, settings = card["learning.seeds"]["value"], card["learning.settings"]["value"]
     if not isinstance(seeds, list) or len(seeds) != 1:
         raise InputError("learning.seeds", seeds, "the one seed of the fit")
+    if not isinstance(settings, dict):
+        raise InputError("learning.settings", settings, "settings by name")
+    settings = dict(settings)
+    outputs, space = settings.pop("outputs", None), settings.pop("space", None)
+    if not isinstance(outputs, list) or not set(outputs) <= set(Y):
+        raise InputError("learning.settings.outputs", outputs, f"some of {list(Y)}")
     if model is None:
-        settings = card["learning.settings"]["value"]
-        if not isinstance(settings, dict):
-            raise InputError("learning.settings", settings, "parameters of the surrogate")
-        settings = dict(settings)
-        space = study.simulator.space if settings.pop("space", None) == "declared" else None
-        unknown = settings.keys() - SurrogateRegressor().get_params().keys()
-        if unknown:
-            raise InputError("learning.settings", sorted(unknown), "parameters of the surrogate")
-        model = SurrogateRegressor(**settings, space=space)
-    return model.set_params(random_state=seeds[0]).fit(*study.data())
+        known = SurrogateRegressor(space=study.simulator.space if space == "declared" else None)
+        if unknown := sorted(settings.keys() - known.get_params().keys()):
+            raise InputError("learning.settings", unknown, "parameters of a SurrogateRegressor")
+        model = known.set_params(**settings)
+    return model.set_params(random_state=seeds[0]).fit(X, Y[outputs])
 
 
 def _compare(card: Card, found: Mapping[str, Any], tolerance: float) -> Iterator[Moved]:

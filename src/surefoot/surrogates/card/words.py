@@ -46,12 +46,14 @@ def field_words(field: Mapping[str, Any], longest: int = _LONGEST) -> str:
 
 def value_words(value: Any, longest: int = _LONGEST) -> str:
     """Return a value: numbers to four digits, mappings and tables as phrases, the rest counted."""
+    if value in ({}, []):
+        return "none"
     if isinstance(value, Mapping):
         return _joined([f"{_label(k)} {value_words(v)}" for k, v in value.items()], ", ", longest)
     if isinstance(value, list):
         phrases = [row_words(item) if isinstance(item, Mapping) else value_words(item)
                    for item in value]  # fmt: skip
-        return _joined(phrases, "; ", longest) if phrases else "none"
+        return _joined(phrases, "; ", longest)
     return _cut(_plain(value), longest)
 
 

@@ -19,7 +19,7 @@ from surefoot.surrogates.domain import _EDGE, Domain
 from surefoot.surrogates.ensemble.mixture import _NODES, _SHARES
 from surefoot.surrogates.ensemble.warps import Warp
 from surefoot.surrogates.export import onnx_formulas, onnx_trees
-from surefoot.surrogates.export.onnx_formulas import Law, squared_distances
+from surefoot.surrogates.export.onnx_formulas import Law
 from surefoot.surrogates.export.onnx_graph import Graph, Tensor
 from surefoot.surrogates.members import FittedMember
 from surefoot.surrogates.outputs import Outputs, PrincipalOutputs
@@ -60,8 +60,10 @@ def moments(graph: Graph, outputs: Outputs, Z: Tensor, blank: Tensor) -> Law:
 
 def inside(domain: Domain, Z: Tensor, blank: Tensor) -> Tensor:
     """Return `Domain.contains` for the rows of `Z`, shape (m, 1); nothing blank is inside."""
-    reach = (1 + _EDGE) * max(domain.radius, np.finfo(float).tiny)
-    found = (squared_distances(Z, domain.rows).row_min().sqrt() <= reach) & blank.equals(0)
+    squares = (domain.rows**2).sum(axis=1)
+    between = Z.row_sum_of_squares() + squares - 2 * Z @ domain.rows.T
+    ways = between.row_min().at_least(0).sqrt() / max(domain.radius, np.finfo(float).tiny)
+    found = (ways <= 1 + _EDGE) & blank.equals(0)
     if domain.declared:
         found = found & (Z.row_min() >= -_EDGE) & (Z.row_max() <= 1 + _EDGE)
     return found

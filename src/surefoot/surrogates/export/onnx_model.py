@@ -86,11 +86,10 @@ def onnx_model(model: SurrogateRegressor) -> Any:
     Z, blank = unit_cube(graph, model._cube)
     mean, std = moments(graph, model._model, Z, blank)
     domain = inside(model.domain_, Z, blank)
-    one_axis: list[Size] = ["m"]
-    axes = one_axis if model._single else ["m", len(model.output_names_)]
+    axes: list[Size] = ["m"] if model._single else ["m", len(model.output_names_)]
     for name, moment in (("mean", mean), ("std", std)):
         graph.output(name, "double", axes, moment.squeeze() if model._single else moment)
-    graph.output("in_domain", "bool", one_axis, domain.squeeze())
+    graph.output("in_domain", "bool", ["m"], domain.squeeze())
     return graph.model("surrogate", __version__, _TOLD, {"surefoot": json.dumps(_about(model))})
 
 

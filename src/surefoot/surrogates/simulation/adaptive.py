@@ -20,7 +20,6 @@ from scipy.special import ndtr
 from scipy.stats import qmc
 
 from surefoot.ground.errors import InputError, one_of
-from surefoot.ground.streams import subseed
 from surefoot.surrogates.candidates.fitted_gp import FittedGP
 from surefoot.surrogates.simulation.spread import maximin_order
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 CRITERIA = ("alc", "variance", "minimum", "maximum", "maximin")
-
-_REFERENCE = 512
 
 
 @dataclass(frozen=True)
@@ -77,10 +74,10 @@ def choose_batch(
     processes: Sequence[FittedGP],
     done: Floats,
     candidates: Floats,
+    reference: Floats,
     n: int,
     criterion: str,
-    *,
-    seed: int = 0,
+    likely: Floats | None = None,
 ) -> Batch:
     """Choose `n` of the candidate points.
 
@@ -91,24 +88,24 @@ def choose_batch(
     done : ndarray of shape (m, d)
         Points that have been run, or failed: they are not chosen again.
     candidates : ndarray of shape (c, d)
+    reference : ndarray of shape (r, d)
+        Where the surrogate is to be good.
     n : int
     criterion : {"alc", "variance", "minimum", "maximum", "maximin"}
         Least mean variance over the space; the largest variance; expected improvement on the
         least (largest) response of the first process; the largest distance to all other points.
-    seed : int
-        Of the reference points.
+    likely : ndarray of shape (c,), optional
+        Probability that a run there ends well; what a run is worth is multiplied by it.
     """
     one_of("criterion", criterion, CRITERIA)
     if not 1 <= n <= len(candidates):
         raise InputError("n", n, f"1 to {len(candidates)}")
-    reference = unit_points(candidates.shape[1], _REFERENCE, subseed(seed, "reference"))
     before = [_spread(process, reference) for process in processes]
     spread = spread_rows(done, candidates, n)
-    rows = (
-        spread
-        if criterion == "maximin"
-        else _greedy(processes, candidates, reference, n, criterion)
-    )
+    rows = spread
+    if criterion != "maximin":
+        worth = np.ones(len(candidates)) if likely is None else likely
+        rows = _greedy(processes, candidates, reference, n, criterion, worth)
     return Batch(
         rows,
         _left(processes, candidates[rows], reference, before),
@@ -138,13 +135,18 @@ def spread_rows(done: Floats, candidates: Floats, n: int) -> list[int]:
 
 
 def _greedy(
-    processes: Sequence[FittedGP], candidates: Floats, reference: Floats, n: int, criterion: str
+    processes: Sequence[FittedGP],
+    candidates: Floats,
+    reference: Floats,
+    n: int,
+    criterion: str,
+    likely: Floats,
 ) -> list[int]:
     rows: list[int] = []
     open_ = np.ones(len(candidates), bool)
     current = list(processes)
     for _ in range(n):
-        worth = sum(_worth(each, candidates, reference, criterion) for each in current)
+        worth = sum(_worth(each, candidates, reference, criterion) for each in current) * likely
         row = int(np.argmax(np.where(open_, worth, -np.inf)))
         rows.append(row)
         open_[row] = False

@@ -22,7 +22,7 @@ def compare(
 
     X, Y = study.data()
     Y, field = chosen_outputs(study, Y, outputs)
-    known = {"space": study.simulator.space, "field": field}
+    known: dict[str, Any] = {"space": study.simulator.space, "field": field}
     known["noise"] = "free" if study.simulator.stochastic else "none"
     model = SurrogateRegressor(**known | settings)
     return model.fit(X, Y)

@@ -38,6 +38,8 @@ class Design:
         Why this design; a card asks for it.
     replicates : int
         How often every point is run; more than once makes sense for a stochastic simulator only.
+    values : mapping of name to list, optional
+        The points of a design that was `given`.
 
     Raises
     ------

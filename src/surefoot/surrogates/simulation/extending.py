@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.streams import subseed
@@ -21,9 +22,13 @@ from surefoot.surrogates.simulation.comparing import compare
 from surefoot.surrogates.simulation.design import Design
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from surefoot.surrogates.simulation.study import Study
 
-_CANDIDATES = 512
+Floats = NDArray[np.float64]
+
+_POINTS = 512
 _LIKELY = 0.5
 # The processes that lead the way; the whole comparison would cost more than it decides.
 _LEADERS = ("gp-se", "gp-matern52")
@@ -123,19 +128,29 @@ def _next(
     """Return the next points in the simulator's own values, and what they leave of the variance."""
     space, runs = study.simulator.space, study.runs()
     model = compare(study, outputs, candidates=list(_LEADERS), random_state=seed)
-    key = subseed(seed, "candidates", len(runs))
-    frame = space.from_unit(unit_points(len(space), _CANDIDATES, key))
-    likely = study.feasibility()
-    if likely is not None and (good := likely.probability(frame) >= _LIKELY).sum() >= n:
-        frame = frame[good].reset_index(drop=True)
-    done = model._cube.encode(space.check(runs[space.names]))
+    feasibility = study.feasibility()
+
+    def likely_points(name: str) -> tuple[pd.DataFrame, Floats]:
+        drawn = unit_points(len(space), _POINTS, subseed(seed, name, len(runs)))
+        frame = space.from_unit(drawn)
+        if feasibility is None:
+            return frame, np.ones(len(frame))
+        probability = feasibility.probability(frame)
+        good = probability >= _LIKELY
+        if good.sum() < n:
+            return frame, probability
+        return frame[good].reset_index(drop=True), probability[good]
+
+    frame, likely = likely_points("candidates")
+    reference, _ = likely_points("reference")
     chosen = choose_batch(
         leading_processes(model.comparisons_),
-        done,
+        model._cube.encode(space.check(runs[space.names])),
         model._cube.encode(frame),
+        model._cube.encode(reference),
         n,
         criterion,
-        seed=seed,
+        likely,
     )
     return (
         frame.iloc[np.asarray(chosen.rows)].reset_index(drop=True),

@@ -38,7 +38,7 @@ class Space:
     [[0.0, 0.0, 1.0]]
     """
 
-    def __init__(self, **dimensions: Dimension) -> None:
+    def __init__(self, /, **dimensions: Dimension) -> None:
         if not dimensions:
             raise InputError("space", "no dimensions", "one or more, such as x=Real(0, 1)")
         for name, dimension in dimensions.items():

@@ -106,11 +106,6 @@ def simulate(truth: Any, X: pd.DataFrame, output: Output | None = None) -> Float
     return found
 
 
-def number(value: float | None) -> str:
-    """Write a number of a result with four digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.4g}"
-
-
 def _column(values: Any, output: Output, owner: Any, axes: int = 2) -> Floats:
     """Return one output of values whose last axis, if there are `axes`, counts outputs."""
     found = np.asarray(values, dtype=float)

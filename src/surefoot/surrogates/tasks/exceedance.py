@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from surefoot.ground.numerals import number
 from surefoot.ground.streams import subseed
 from surefoot.surrogates.simulation.space import Space
-from surefoot.surrogates.tasks.asking import Output, Result, draws, moments, number, simulate
+from surefoot.surrogates.tasks.asking import Output, Result, draws, moments, simulate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,8 +159,8 @@ class Exceedance:
     def _sets(self, space: Space) -> list[pd.DataFrame]:
         law = self.law or space.from_unit
         return [
-            law(qmc.Sobol(len(space), rng=subseed(self.seed, "set", number)).random(_POINTS))
-            for number in range(_SETS)
+            law(qmc.Sobol(len(space), rng=subseed(self.seed, "set", one)).random(_POINTS))
+            for one in range(_SETS)
         ]
 
     def _quantities(self, values: Floats) -> Floats:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.ground.errors import one_of
+from surefoot.ground.numerals import number
 from surefoot.surrogates.simulation.space import Space
-from surefoot.surrogates.tasks.asking import Output, Result, moments, number, simulate
+from surefoot.surrogates.tasks.asking import Output, Result, moments, simulate
 from surefoot.surrogates.tasks.search import minimised, spread
 
 Floats = NDArray[np.float64]

@@ -13,10 +13,11 @@ from scipy.stats import wasserstein_distance
 
 from surefoot.ground.errors import InputError
 from surefoot.ground.notices import warn
+from surefoot.ground.numerals import number
 from surefoot.ground.streams import stream
 from surefoot.surrogates.simulation.space import Space
 from surefoot.surrogates.tasks import particles, psis
-from surefoot.surrogates.tasks.asking import Output, Result, number, simulate
+from surefoot.surrogates.tasks.asking import Output, Result, simulate
 from surefoot.surrogates.tasks.inverse import Cloud, InverseProblem, grid, total_variation
 
 Floats = NDArray[np.float64]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surefoot.ground.errors import InputError, need
+from surefoot.ground.numerals import number
 from surefoot.ground.streams import subseed
 from surefoot.surrogates.simulation.space import Space
 from surefoot.surrogates.tasks.asking import Output, Result, draws, moments, simulate
@@ -34,7 +35,8 @@ class SobolResult(Result):
     first, total : tuple of float
         S1, the share of variance that an input explains alone, and ST, with all others.
     first_sampling, total_sampling : tuple of float
-        Standard errors because the variances are means over `n` points.
+        Standard errors because the variances are means over `n` points: by bootstrap, which takes
+        the evenly spread points for random ones and is on the safe side.
     first_surrogate, total_surrogate : tuple of float
         Root mean square change of the index over draws of the surrogate.
     joint : bool
@@ -71,12 +73,12 @@ class SobolResult(Result):
 
     def __str__(self) -> str:
         parts = (
-            f"{n} {s:.3f}/{t:.3f}"
+            f"{n} {number(s)}/{number(t)}"
             for n, s, t in zip(self.names, self.first, self.total, strict=True)
         )
         text = f"S1/ST of {self.output}: {', '.join(parts)}"
         if self.error_first is not None and self.error_total is not None:
-            text += f"; errors at most {self.error_first:.3f} and {self.error_total:.3f}"
+            text += f"; errors at most {number(self.error_first)} and {number(self.error_total)}"
         return text if self.joint else f"{text}; surrogate part from independent draws"
 
 

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from surefoot.ground.errors import InputError
+from surefoot.ground.numerals import number
 from surefoot.ground.streams import stream
 from surefoot.surrogates.simulation.space import Categorical, Space
-from surefoot.surrogates.tasks.asking import Result, moments, number
+from surefoot.surrogates.tasks.asking import Result, moments
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,145 @@
+"""Cells of the study that put a surrogate to use: what it was wanted for, against the truth."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surefoot.ground.streams import stream, subseed
+from surefoot.surrogates.cases import DEVELOPMENT, FunctionCase, Runs
+from surefoot.surrogates.cells import OURS, surrogate
+from surefoot.surrogates.functions import problem
+from surefoot.surrogates.problems.dynamics import seir
+from surefoot.surrogates.regressor import SurrogateRegressor
+from surefoot.surrogates.simulation.design import Design
+from surefoot.surrogates.tasks.optimum import Optimum
+from surefoot.surrogates.tasks.posterior import Posterior, PosteriorWarning
+from surefoot.surrogates.tasks.sobol import Sobol
+
+Floats = NDArray[np.float64]
+
+SENSITIVITY, CONSERVATION = "sensitivity", "conservation"
+OPTIMA: Mapping[str, str] = {"optimum of branin": "branin", "optimum of hartmann6": "hartmann6"}
+INVERSE: Mapping[str, int] = {"inverse, 30 runs": 30, "inverse, 60 runs": 60}
+BEST_RUN = "best run"
+SEPARATE = "separate outputs"
+
+_SENSITIVITY = FunctionCase("ishigami", 100)
+# So many that the sums themselves are right to 0.001.
+_BASE_POINTS = 2**14
+_KNOWN = {"sigma": 0.3, "i0": 1e-3}
+_NOISE_SD = 0.01
+_DAY = 40.0
+_CONSERVING_RUNS, _CHECKED = 40, 200
+
+
+def measure(*, seed: int, task: str, method: str) -> dict[str, float]:
+    """Return how far a task is missed, by metric; see the functions below."""
+    return _TASKS[task](task, method, seed)
+
+
+def _sensitivity(task: str, method: str, seed: int) -> dict[str, float]:
+    """Return the largest absolute error of S1 and ST on Ishigami's function."""
+    runs = _SENSITIVITY.draw(seed)
+    of = problem("ishigami")
+    found = Sobol(n=_BASE_POINTS, seed=seed).score(
+        surrogate(method, runs, seed), runs.space, first=of.first_order, total=of.total_order
+    )
+    errors = (found.error_first, found.error_total)
+    return {"error": max(float(error) for error in errors if error is not None)}
+
+
+def _optimum(task: str, method: str, seed: int) -> dict[str, float]:
+    """Return the regret at the surrogate's minimum, and that of the best run it learned from."""
+    runs, of = DEVELOPMENT[OPTIMA[task]].draw(seed), problem(OPTIMA[task])
+    found = Optimum(seed=seed).score(
+        surrogate(method, runs, seed), runs.space, of, best=of.minimum, design=runs.y
+    )
+    regrets = {"regret": float(found.regret or 0)}
+    if method == OURS:
+        regrets[f"{BEST_RUN}|regret"] = float(found.design_regret or 0)
+    return regrets
+
+
+class Exponential:
+    """A surrogate of a logarithm, asked for what it is the logarithm of."""
+
+    def __init__(self, model: SurrogateRegressor) -> None:
+        self.model = model
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Return the median, and to first order the standard deviation."""
+        mean, sd = self.model.predict(X, return_std=True, on_extrapolation="ignore")
+        return (np.exp(mean), np.exp(mean) * sd) if return_std else np.exp(mean)
+
+
+def _inverse(task: str, method: str, seed: int) -> dict[str, float]:
+    """Return total variation and overlap of an epidemic's posterior with the true one.
+
+    Rates of transmission and recovery are sought from one noisy curve of infectious shares; the
+    surrogate is of the logarithm of the curve.
+    """
+    curve = problem("seir-curve")
+    X = Design("lhs", INVERSE[task], subseed(seed, "runs", curve.name)).points(curve.space)
+    model = SurrogateRegressor(space=curve.space, field=True, random_state=seed)
+    random = stream(seed, "epidemic")
+    truth = {
+        name: one.from_unit(random.uniform(0.2, 0.8, size=1)) for name, one in
+        curve.space.dimensions.items() if name not in _KNOWN
+    } | {name: [value] for name, value in _KNOWN.items()}  # fmt: skip
+    clean = curve(curve.space.check(truth))[0]
+    observed = clean + _NOISE_SD * random.standard_normal(clean.shape)
+    asked = Posterior(tuple(observed), _NOISE_SD, fixed=_KNOWN)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PosteriorWarning)  # the variants' difference is measured
+        fitted = Exponential(model.fit(X, np.log(curve(X))))
+        found = asked.score(fitted, curve.space, _curves, runs=None)
+    tv, widened = float(found.tv or 0), float(found.widened_tv or 0)
+    return {"tv": tv, "widened_tv": widened, "overlap": 1 - tv}
+
+
+def _conservation(task: str, method: str, seed: int) -> dict[str, float]:
+    """Return by how much the four shares of an epidemic miss one, and their NRMSE."""
+    of = problem("seir-peak")
+    X = Design("lhs", _CONSERVING_RUNS, subseed(seed, "runs", CONSERVATION)).points(of.space)
+    X_new = of.sample(_CHECKED, seed)
+    Y, Y_new = _compartments(X), _compartments(X_new)
+    kept = None if method == SEPARATE else "preserve"
+    model = SurrogateRegressor(space=of.space, linear_constraints=kept, random_state=seed)
+    began = time.process_time()
+    mean = model.fit(X, Y).predict(X_new, on_extrapolation="ignore")
+    cpu_s = time.process_time() - began
+    residual = float(np.abs(mean.sum(axis=1) - 1).max())
+    nrmse = np.sqrt(((mean - Y_new) ** 2).mean(axis=0)) / Y_new.std(axis=0)
+    # An exact sum would have no logarithm.
+    digits = float(np.log10(max(residual, 1e-16)))
+    return {"log10 residual": digits, "nrmse": float(nrmse.mean()), "cpu_s": cpu_s}
+
+
+def _compartments(X: Any) -> Floats:
+    rows = (seir(*row, times=np.array([_DAY]))[:, 0] for row in X.to_numpy().tolist())
+    return np.array(list(rows))
+
+
+def _curves(X: Any) -> Floats:
+    """Return the curves on the posterior's grid, which is the same for every seed."""
+    return _cached_curves(X.to_numpy(np.float64).tobytes())
+
+
+@lru_cache(maxsize=1)
+def _cached_curves(rows: bytes) -> Floats:
+    return problem("seir-curve")(np.frombuffer(rows).reshape(-1, 4))
+
+
+_TASKS: Mapping[str, Callable[[str, str, int], dict[str, float]]] = {
+    SENSITIVITY: _sensitivity,
+    **dict.fromkeys(OPTIMA, _optimum),
+    **dict.fromkeys(INVERSE, _inverse),
+    CONSERVATION: _conservation,
+}
