@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from surefoot import averaging as averaging
     from surefoot import confidence as confidence
     from surefoot import groups as groups
+    from surefoot import surrogates as surrogates
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "__version__", "averaging", "confidence", "groups"]
+__all__ = ["InputError", "__version__", "averaging", "confidence", "groups", "surrogates"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("averaging", "confidence", "groups"):
+    if name in ("averaging", "confidence", "groups", "surrogates"):
         return importlib.import_module(f"surefoot.{name}")
     if name == "InputError":
         return importlib.import_module("surefoot.ground.errors").InputError

@@ -18,6 +18,7 @@ from surefoot.groups.rivals import (
     JTTClassifier,
     LastLayerRetraining,
 )
+from surefoot.surrogates import SurrogateRegressor
 
 # What an estimator is checked with: small, and with argmax, since thresholds make predict choose
 # another class than the most probable one, which is their purpose.
@@ -38,6 +39,10 @@ INFERENCE = [
     SGDInferenceRegressor(n_chains=5, loss="quantile"),
     SGDInferenceClassifier(n_chains=5),
 ]
+STACKS = [
+    SurrogateRegressor(["gp-se"], cv=3, warps="identity"),
+    SurrogateRegressor(["pce"], cv=3, noise="free", linear_constraints="preserve"),
+]
 NEEDS_GROUPS = [GroupReweightedClassifier(**SMALL), GroupDROClassifier(**SMALL)]
 
 _SAMPLING = "rows are drawn in keyed minibatches: a weight of 2 is not the same draw as two rows"
@@ -57,12 +62,14 @@ _KEYED = {
 
 
 def _expected(estimator: Any) -> dict[str, str]:
+    if estimator in STACKS:
+        return {}
     return _KEYED if estimator in INFERENCE else _FAILING
 
 
 @pytest.mark.filterwarnings("ignore::surefoot.groups.selection.SmallValidationWarning")
 @pytest.mark.filterwarnings("ignore::surefoot.confidence.ConfidenceWarning")
-@parametrize_with_checks([*ESTIMATORS, *INFERENCE], expected_failed_checks=_expected)
+@parametrize_with_checks([*ESTIMATORS, *INFERENCE, *STACKS], expected_failed_checks=_expected)
 def test_contract(estimator: Any, check: Any) -> None:
     check(estimator)
 

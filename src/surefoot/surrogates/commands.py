@@ -85,8 +85,8 @@ def design(
     if as_json:
         print_json({"folder": str(emit), "jobs": jobs})
     else:
-        typer.echo(f"{len(jobs)} jobs to submit: run.sh in {emit}/run-*")
-        typer.echo(f"then: surefoot surrogates collect {emit}")
+        typer.echo(f"{len(jobs)} jobs to submit, each a run.sh in a folder of {emit}")
+        typer.echo(f"when some have ended: surefoot surrogates collect {emit}")
 
 
 @app.command()

@@ -18,11 +18,13 @@ from surefoot.ground.blocks import (
     Table,
 )
 from surefoot.ground.figures import Series, line_plot
-from surefoot.ground.numerals import counted, percent
+from surefoot.ground.numerals import percent
 from surefoot.ground.study import environment
+from surefoot.surrogates.compared import Compared, task_name
 
 if TYPE_CHECKING:
-    from surefoot.surrogates.compared import Compared
+    import pandas as pd
+
 
 _LEVELS = (50, 80, 90, 95, 99)
 _COLUMNS = (
@@ -57,11 +59,13 @@ def compare_page(compared: Compared, title: str, command: str) -> Page:
     output, error = max(compared.errors().items(), key=lambda item: item[1].estimate)
     covers = min(s.interval("coverage_95").estimate for s in compared.model.scores_)
     tried = len({name for each in compared.model.comparisons_ for name in each.names})
+    paid = ", corrected for having been chosen" if compared.corrected else ""
+    worst = "; no output is predicted worse" if len(compared.model.output_names_) > 1 else ""
     lead = (
-        f"The mixture of {counted(tried, 'candidate')} predicts `{output}` with an error of "
+        f"The best mixture of {tried} candidates predicts `{output}` with an error of "
         f"**{percent(error.estimate)}** of its standard deviation "
-        f"[{percent(error.low)}, {percent(error.high)}], once having been chosen is paid for; no "
-        f"output is predicted worse. Its 95 % intervals hold **{percent(covers)}** of the runs."
+        f"[{percent(error.low)}, {percent(error.high)}]{paid}{worst}. "
+        f"Its 95 % intervals hold **{percent(covers)}** of the runs."
     )
     return Page(
         title=f"Comparison: {title}",
@@ -80,19 +84,24 @@ def compare_page(compared: Compared, title: str, command: str) -> Page:
 
 def _sections(compared: Compared, command: str) -> Iterator[Section]:
     boards: list[Block] = [
-        Table.from_frame(board.reset_index(), f"Candidates for {name}", _COLUMNS)
+        Table(f"Candidates for {name}", _COLUMNS, _rows(board))
         for name, board in compared.boards().items()
     ]
     yield Section("Who did how well", [*boards, Note(_READING)])
     yield Section("How sure it is", [_coverage(compared)])
     if compared.tasks:
-        told = [(type(one).__name__.removesuffix("Result"), str(one)) for one in compared.tasks]
+        told = [(task_name(one), str(one)) for one in compared.tasks]
         yield Section("At the task itself", [Facts(told)])
     if any(len(curve.points) > 1 for curve in compared.curves):
         yield Section("What more runs would bring", [_curve(compared.curves)])
     if compared.remarks:
         yield Section("Remarks", [Note("\n\n".join(compared.remarks), title="What was noticed")])
     yield Section("How this was made", [Code(command)])
+
+
+def _rows(board: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = board.reset_index().to_dict("records")
+    return [row | {"as_good_as_best": "yes" if row["as_good_as_best"] else ""} for row in rows]
 
 
 def _coverage(compared: Compared) -> Table:

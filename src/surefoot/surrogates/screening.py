@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestRegressor
 
-from surefoot.ground.streams import stream
+from surefoot.ground.streams import stream, subseed
 from surefoot.surrogates.candidates.gp import GaussianProcess
 from surefoot.surrogates.ensemble.warps import fit_warp
 
@@ -17,8 +18,10 @@ Floats = NDArray[np.float64]
 _MOST_ROWS = 400
 # Of the variance of the response, in independent noise. Well below, the tiny nugget can take it.
 _NOISY = 1e-2
-# Nats by which the rough kernel must explain the rows better than the smooth one.
-_ROUGH = 3.0
+# A forest hardly ever comes near a process on a smooth response, and passes it on one with jumps.
+_ROUGH = 0.8
+_FEWEST_FOR_A_FOREST = 50
+_TREES = 100
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Screen:
     noise_share : float
         Of the variance of the response, what a process with a free nugget takes for noise.
     roughness : float
-        Nats by which a kernel without derivatives explains the rows better than a smooth one.
+        Error of a process at rows left out, over that of a forest, which knows no smoothness.
     """
 
     noise_share: float
@@ -43,7 +46,7 @@ class Screen:
 
     @property
     def smooth(self) -> bool:
-        """Whether nothing speaks for jumps or kinks."""
+        """Whether nothing speaks for jumps."""
         return self.roughness <= _ROUGH
 
 
@@ -64,11 +67,14 @@ def screen(Z: Floats, y: Floats, *, seed: int) -> Screen:
         Z, y = Z[rows], y[rows]
     t = fit_warp("identity", y).forward(y)
     noisy = GaussianProcess("matern52", nugget="free").fit(Z, t, seed=seed)
-    rough = GaussianProcess("matern12", nugget="free").fit(Z, t, seed=seed)
-    share = noisy.nugget * float(noisy.variance[0])
-    return Screen(min(share, 1.0), _log_score(t, rough.loo()) - _log_score(t, noisy.loo()))
+    share = min(noisy.nugget * float(noisy.variance[0]), 1.0)
+    return Screen(share, _roughness(Z, t, noisy.loo()[0], seed))
 
 
-def _log_score(t: Floats, law: tuple[Floats, Floats]) -> float:
-    mean, sd = law
-    return float(-(0.5 * ((t - mean) / sd) ** 2 + np.log(sd)).sum())
+def _roughness(Z: Floats, t: Floats, left_out: Floats, seed: int) -> float:
+    if len(t) < _FEWEST_FOR_A_FOREST:
+        return 0.0
+    key = subseed(seed, "forest") % 2**32
+    forest = RandomForestRegressor(_TREES, oob_score=True, random_state=key).fit(Z, t)
+    errors = np.std(left_out - t), np.std(forest.oob_prediction_ - t)
+    return float(errors[0] / max(errors[1], np.finfo(float).tiny))

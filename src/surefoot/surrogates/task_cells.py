@@ -20,7 +20,7 @@ from surefoot.surrogates.regressor import SurrogateRegressor
 from surefoot.surrogates.simulation.design import Design
 from surefoot.surrogates.tasks.optimum import Optimum
 from surefoot.surrogates.tasks.posterior import Posterior, PosteriorWarning
-from surefoot.surrogates.tasks.sobol import Sobol
+from surefoot.surrogates.tasks.sobol import SobolIndices
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def _sensitivity(task: str, method: str, seed: int) -> dict[str, float]:
     """Return the largest absolute error of S1 and ST on Ishigami's function."""
     runs = _SENSITIVITY.draw(seed)
     of = problem("ishigami")
-    found = Sobol(n=_BASE_POINTS, seed=seed).score(
+    found = SobolIndices(n=_BASE_POINTS, seed=seed).score(
         surrogate(method, runs, seed), runs.space, first=of.first_order, total=of.total_order
     )
     errors = (found.error_first, found.error_total)

@@ -61,11 +61,19 @@ def assess_need(project: Project, task_runs: float | None, executor: str) -> Nee
     task_runs : float, optional
         By default what the card declares, or 100,000.
     executor : str
+
+    Raises
+    ------
+    UnmetError
+        If not one pilot run has ended well.
     """
     project.refuse_absent_program()
     declared = project.declared.get("need", {}).get("runs_needed", _TASK_RUNS)
     known = declared if isinstance(declared, int | float) else _TASK_RUNS  # it may not apply
-    return project.study().need(task_runs or known, executor=executor)
+    study = project.study()
+    found = study.need(known if task_runs is None else task_runs, executor=executor)
+    _refuse_failure_of_all(study)
+    return found
 
 
 def run_design(project: Project, executor: str, *, retry_failed: bool, command: str) -> Status:
@@ -82,10 +90,8 @@ def run_design(project: Project, executor: str, *, retry_failed: bool, command: 
         settled(project.design_to_run(), study), executor, retry_failed=retry_failed,
         resume_command=command,
     )  # fmt: skip
-    status = study.status()
-    if not status.counts["ok"]:
-        raise UnmetError(f"no run ended well; of {status.runs}, {_most_common(status)}")
-    return status
+    _refuse_failure_of_all(study)
+    return study.status()
 
 
 def settled(design: Design, study: Study) -> Design:
@@ -187,6 +193,9 @@ def _fitted(project: Project, study: Study, out: Path) -> SurrogateRegressor:
     return model
 
 
-def _most_common(status: Status) -> str:
-    reason, count = next(iter(status.reasons.items()))
-    return f"{count}: {reason}"
+def _refuse_failure_of_all(study: Study) -> None:
+    runs = study.runs()
+    if not (runs["status"] == "ok").any():
+        first = runs.iloc[0]
+        told = f"{first['run']}: {first['status']}, {first['reason']}"
+        raise UnmetError(f"none of {counted(len(runs), 'run')} ended well; {told}")

@@ -22,7 +22,7 @@ def test_defaults_depend_on_rows_inputs_noise_and_smoothness():
     plain = ["gp-se", "gp-matern52", "gp-matern52-linear", "pce", "pc-kriging"]
     trees = ["boosted-trees", "random-forest"]
     assert names(100, 8) == plain
-    assert names(1000, 8) == plain
+    assert names(2000, 8) == plain
     assert names(9, 8) == ["gp-se", "gp-matern52"]
     assert names(10, 8) == plain
     assert names(100, 8, noisy=True) == [*plain, "gp-noise", *trees]
@@ -30,7 +30,7 @@ def test_defaults_depend_on_rows_inputs_noise_and_smoothness():
     assert names(49, 8, noisy=True) == [*plain, "gp-noise"]  # too few rows for trees
     both = names(100, 8, noisy=True, smooth=False)
     assert both == [*plain, "gp-noise", "gp-matern12", *trees]
-    assert names(1001, 8) == ["gp-subset", "pce", *trees]
+    assert names(2001, 8) == ["gp-subset", "pce", *trees]
 
 
 def test_every_name_finds_its_candidate_and_costs_rise():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from tests.surrogates.export.sessions import session_of
 
-from surefoot.ground.errors import InputError
+from surefoot.ground.errors import InputError, MissingExtraError
 from surefoot.surrogates.export import onnx_graph
 from surefoot.surrogates.export.onnx_graph import Graph, Tensor
 
@@ -58,3 +59,14 @@ def test_more_than_a_file_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -
     graph.tensor(np.ones(1000))
     with pytest.raises(InputError, match="model: found .*; allowed: .* 2 GiB"):
         graph.tensor(np.zeros(1000))
+
+
+def test_inputs_do_not_take_the_names_of_nodes() -> None:
+    with pytest.raises(InputError, match="input to export: found '%3'; allowed: .* begin with %"):
+        Graph().input("%3", "double", ["m"])
+
+
+def test_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'surefoot\[onnx\]'"):
+        Graph()

@@ -112,10 +112,12 @@ def test_not_a_number_never_reaches_a_leaf(family: str) -> None:
 def test_constant_columns_are_fed_and_have_no_part() -> None:
     wide = np.insert(X, 1, 7.0, axis=1)
     model = SurrogateRegressor(["gp-se"], cv=4).fit(wide, Y)
-    new = np.insert(NEW, 1, 8.0, axis=1)
+    new = np.insert(np.vstack([X[:1], NEW]), 1, 8.0, axis=1)
     assert_agrees(model, new, {"X": new}, Y)
     new[0, 1] = np.nan
-    assert np.isnan(run(model, {"X": new})[0][0])
+    mean, _, in_domain = run(model, {"X": new})
+    assert np.isnan(mean[0])
+    assert not in_domain[0]
 
 
 @pytest.mark.parametrize("settings", [{}, {"linear_constraints": "preserve"}, {"field": True}])

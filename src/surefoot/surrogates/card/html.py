@@ -35,11 +35,12 @@ def card_page(card: Card) -> Page:
     errors = sum(finding.severity == "error" for finding in findings)
     asked = "A reviewer has nothing left to ask."
     if findings:
-        kind = "an error" if errors == 1 else "errors"
-        asked = f"A reviewer would ask about **{len(findings)}** more, {errors} of them {kind}."
+        which = {0: "none of them an error", 1: "1 of them an error"}
+        severe = which.get(errors, f"{errors} of them errors")
+        asked = f"A reviewer would ask about **{len(findings)}** more, {severe}."
     lead = (
-        f"Of {sum(counts.values())} fields **{counts['measured']}** were measured and can be "
-        f"measured again, {counts['declared']} rest on the authors' word. {asked}"
+        f"Of {sum(counts.values())} fields **{counts['measured']}** were measured, which an audit "
+        f"can check, and {counts['declared']} rest on the authors' word. {asked}"
     )
     highlights = [Highlight(str(n), status.replace("_", " ")) for status, n in counts.items()]
     sections = [Section(title, [_fields(title, fields)]) for title, fields in by_section(card)]

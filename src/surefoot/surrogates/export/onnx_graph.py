@@ -15,9 +15,10 @@ Floats = NDArray[np.float64]
 Operand: TypeAlias = "Tensor | ArrayLike"
 Size = int | str
 
-# The first versions whose string comparison and whose trees are all that is needed here.
+# Of ONNX 1.16, the first release whose trees are in double precision throughout.
 _OPSET, _ML_OPSET, _IR_VERSION = 21, 5, 10
 _ML = "ai.onnx.ml"
+_OWN = "%"  # begins the name of whatever is neither input nor output
 _LARGEST = 2**31 - 1  # bytes of a protobuf message
 
 
@@ -39,6 +40,8 @@ class Graph:
 
     def input(self, name: str, kind: str, shape: Sequence[Size]) -> Tensor:
         """Return a new input of the graph; `kind` is ``"double"``, ``"int64"`` or ``"string"``."""
+        if name.startswith(_OWN):
+            raise InputError("input to export", name, f"names that don't begin with {_OWN}")
         self._inputs.append(self._information(name, kind, shape))
         return Tensor(self, name)
 
@@ -139,7 +142,7 @@ class Graph:
             self._bytes += len(content)
             if self._bytes > _LARGEST:
                 raise InputError("model", "more than 2 GiB", "what one ONNX file can hold: 2 GiB")
-        return self._made.setdefault(key, f"%{len(self._made)}"), is_new
+        return self._made.setdefault(key, f"{_OWN}{len(self._made)}"), is_new
 
 
 class Tensor:

@@ -11,8 +11,8 @@ from surefoot.surrogates.export.onnx_graph import Graph, Tensor
 from surefoot.surrogates.inputs import UnitCube
 from surefoot.surrogates.simulation.dimensions import Categorical, Dimension, Integer, Real, to_dict
 
-OUTPUTS = ("mean", "std", "in_domain")
-MATRIX = "X"
+_OUTPUTS = ("mean", "std", "in_domain")
+_MATRIX = "X"
 
 
 def unit_cube(graph: Graph, cube: UnitCube) -> tuple[Tensor, Tensor]:
@@ -47,16 +47,17 @@ def describe_inputs(cube: UnitCube) -> list[dict[str, Any]]:
         {"name": name, "low": low, "high": high}
         for name, low, high in zip(cube.names, cube.low.tolist(), cube.high.tolist(), strict=True)
     ]
-    return [{"name": MATRIX, "type": "double", "shape": ["m", len(columns)], "columns": columns}]
+    return [{"name": _MATRIX, "type": "double", "shape": ["m", len(columns)], "columns": columns}]
 
 
 def _encoded(graph: Graph, cube: UnitCube) -> Tensor:
     if cube.space is None:
-        return graph.input(MATRIX, "double", ["m", len(cube.names)])
+        return graph.input(_MATRIX, "double", ["m", len(cube.names)])
     encoded = []
     for name, one in cube.space.dimensions.items():
-        if name in OUTPUTS:
-            raise InputError("input to export", name, f"names that outputs have not: {OUTPUTS}")
+        if name in _OUTPUTS:
+            allowed = f"a name other than the outputs' {', '.join(_OUTPUTS)}"
+            raise InputError("input to export", name, allowed)
         values = graph.input(name, _element(one), ["m"])
         encoded.append(_encode(graph, one, graph.node("Unsqueeze", values, np.array([1]))))
     return graph.concatenate(encoded)
