@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sklearn.base import clone
+
 from surefoot.ground.errors import InputError, one_of
 
 if TYPE_CHECKING:
@@ -42,3 +44,19 @@ def chosen_outputs(
         found = f"the field {fields[0]!r} among {len(wanted)} outputs"
         raise InputError("outputs", found, "one field by itself, or numbers: name the outputs")
     return Y[[c for name in wanted for c in columns[name]]], bool(fields)
+
+
+def lean(model: SurrogateRegressor, output: int | None = None) -> SurrogateRegressor:
+    """Return a clone that tries no candidates but those in the mixture of `model`.
+
+    Parameters
+    ----------
+    model : SurrogateRegressor
+        Fitted.
+    output : int, optional
+        Which mixture; by default those of all responses (or coordinates) together.
+    """
+    predictors = model._model.predictors
+    asked = predictors if output is None else predictors[output : output + 1]
+    used = {m.member.candidate.name: m.member.candidate for each in asked for m in each.members}
+    return clone(model).set_params(candidates=list(used.values()))

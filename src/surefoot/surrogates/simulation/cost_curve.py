@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from surefoot.ground.errors import InputError
+from surefoot.surrogates.simulation.comparing import lean
 from surefoot.surrogates.simulation.spread import nested_subsets
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def cost_curves(
     U: Floats,
     shares: Sequence[float] = (0.25, 0.5, 1.0),
 ) -> list[CostCurve]:
-    """Fit a clone of `model` to growing parts of a table.
+    """Fit the members of a mixture to growing parts of a table.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def cost_curves(
         if len(rows) < min(_FEWEST, len(X)):
             continue
         whole = len(rows) == len(X)
-        part = model if whole else clone(model).fit(X.iloc[rows], Y.iloc[rows])
+        part = model if whole else lean(model).fit(X.iloc[rows], Y.iloc[rows])
         for name, scores in zip(model.output_names_, part.scores_, strict=True):
             found = scores.interval("nrmse")
             points[name].append(CurvePoint(len(rows), found.estimate, found.low, found.high))

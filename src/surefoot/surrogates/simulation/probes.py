@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import clone
 
 from surefoot.ground.errors import InputError
+from surefoot.surrogates.simulation.comparing import lean
 from surefoot.surrogates.simulation.cost_curve import cost_curves
 from surefoot.surrogates.tasks.sobol import SobolIndices
 from surefoot.surrogates.tasks.stress import Stress
@@ -66,10 +67,11 @@ def stress(study: Study, model: SurrogateRegressor) -> list[Any]:
         return []
     X, Y = study.data()
     found = []
-    for name, weights in zip(model.output_names_, _names_of_members(model), strict=True):
-        lean = clone(model).set_params(candidates=weights, linear_constraints=None)
+    for k, name in enumerate(model.output_names_):
+        apart = len(model._model.predictors) == len(model.output_names_)
+        members = lean(model, k if apart else None).set_params(linear_constraints=None)
         try:
-            result = Stress().run(_fitter(lean), X, Y[name], study.simulator.space)
+            result = Stress().run(_fitter(members), X, Y[name], study.simulator.space)
         except InputError:  # too few rows, or a constant: there is nothing to be told
             continue
         found += [{"output": name} | probe for probe in _listed(result)]
@@ -91,12 +93,12 @@ def sensitivity(study: Study, model: SurrogateRegressor) -> list[Any]:
 
 
 def learning_curve(study: Study, model: SurrogateRegressor) -> list[Any]:
-    """Return the out-of-fold error from a half and from all of the runs."""
+    """Return the out-of-fold error from a quarter, a half and all of the runs."""
     X, Y = study.data()
     Y, U = Y[model.output_names_], study.simulator.space.to_unit(X)
     return [
         {"output": curve.output, "runs": p.n, "nrmse": p.nrmse, "low": p.low, "high": p.high}
-        for curve in cost_curves(model, X, Y, U, (0.25, 0.5, 1.0))
+        for curve in cost_curves(model, X, Y, U)
         for p in curve.points
     ]
 
@@ -108,19 +110,3 @@ def _fitter(model: SurrogateRegressor) -> Callable[[Any, Any], Any]:
 def _listed(result: Any) -> list[dict[str, Any]]:
     told = result.to_dict()
     return [told[name] for name in ("folds", "outward", "corner", "noise")]
-
-
-def _names_of_members(model: SurrogateRegressor) -> list[list[Any]]:
-    """Return the candidates in the mixture of each output (of all coordinates together)."""
-    found = [
-        list(
-            {
-                member.member.candidate.name: member.member.candidate for member in each.members
-            }.values()
-        )
-        for each in model._model.predictors
-    ]
-    if len(found) == len(model.output_names_):
-        return found
-    together = {candidate.name: candidate for each in found for candidate in each}
-    return [list(together.values())] * len(model.output_names_)
