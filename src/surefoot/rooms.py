@@ -41,6 +41,7 @@ ROOMS: Mapping[str, Room] = {
     "surrogates": Room(
         "Can a fast model stand in for the simulator, and who checked?",
         "one pipeline, honest comparison, auditable card",
+        "surefoot.surrogates.study:STUDY",
     ),
     "incentives": Room(
         "What will people do to pass, and is it what we want?",

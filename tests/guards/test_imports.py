@@ -48,7 +48,10 @@ def _command(arguments: list[str]) -> str:
      ["groups", "fit", "--help"], ["groups", "audit", "--help"], ["groups", "bench", "--help"],
      ["averaging", "--help"], ["averaging", "merge", "--help"], ["averaging", "search", "--help"],
      ["confidence", "--help"], ["confidence", "fit", "--help"],
-     ["confidence", "coverage", "--help"]],
+     ["confidence", "coverage", "--help"], ["surrogates", "--help"],
+     ["surrogates", "init", "--help"], ["surrogates", "run", "--help"],
+     ["surrogates", "compare", "--help"], ["surrogates", "card", "--help"],
+     ["surrogates", "verify", "--help"], ["surrogates", "predict", "--help"]],
     ids=" ".join,
 )  # fmt: skip
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:

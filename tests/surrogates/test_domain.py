@@ -34,3 +34,10 @@ def test_many_points_are_looked_at_in_parts() -> None:
     points = np.linspace(0, 1, 10_000)[:, None]
     assert domain.contains(points).all()
     np.testing.assert_allclose(domain.distance(points).max(), 0.5, atol=0.01)
+
+
+def test_where_runs_failed_others_would() -> None:
+    failed = np.linspace(0.65, 1, 8)[:, None]
+    domain = Domain.learn(ROWS[:7], FOLD[:7], declared=True, failed=failed)
+    assert domain.contains(np.array([[0.2], [0.5], [0.68]])).tolist() == [True, True, False]
+    assert domain.describe()["failed_runs"] == 8

@@ -116,7 +116,7 @@ COMMAND = 'command = ["{python}", "solver.py", "{params.json}"]\n'
         ({"simulator": COMMAND + 'outputs = ["y"]\ntimeout = 0'}, "[simulator] timeout: found 0"),
         ({"simulator": COMMAND + 'outputs = ["y"]\ntable = "a"'}, "[simulator]: found command and"),
         ({"simulator": 'command = ["a", "{q}"]\noutputs = ["y"]'}, "command, placeholder: found"),
-        ({"simulator": 'function = "nowhere_at_all:f"\noutputs = ["y"]'}, "[simulator] function: f"),
+        ({"simulator": 'function = "no_such:f"\noutputs = ["y"]'}, "[simulator] function: f"),
         ({"simulator": 'table = "none.csv"\noutputs = ["y"]'}, "none.csv"),
         ({"space.r": "low = 2\nhigh = 1"}, "space, r, bounds: found [2.0, 1.0]"),
         ({"space.r": "low = 2\nhihg = 3"}, "space, r: found 'hihg'"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.ground.catalogue import find
+from surefoot.ground.catalogue import TableName, find
 from surefoot.ground.datasets import load, unavailable, where
 from surefoot.ground.streams import stream, subseed
 from surefoot.surrogates.functions import problem, problems_of
@@ -67,6 +67,11 @@ class FunctionCase:
         return problem(self.problem).title
 
     @property
+    def inputs(self) -> int:
+        """How many numbers describe a run."""
+        return len(problem(self.problem).space.encoded_names)
+
+    @property
     def data(self) -> str:
         """No fingerprint: the function is code."""
         return ""
@@ -90,13 +95,16 @@ class TableCase:
     table, output : str
         See ``surefoot data list``.
     title : str
+    inputs : int
+        How many numbers describe a run, a category as one a level.
     names : tuple of str
         Columns that only name a row, such as a formula: no inputs.
     """
 
-    table: str
+    table: TableName
     output: str
     title: str
+    inputs: int
     names: tuple[str, ...] = ()
 
     @property
@@ -146,26 +154,34 @@ FRESH: Mapping[str, Case] = {
     one.name: FunctionCase(one.name, 10 * len(one.space)) for one in problems_of("fresh")
 }
 REAL: Mapping[str, Case] = {
-    "cardiac1": TableCase("cardiac1", "Ca,diast,a", "Ionic cell: diastolic calcium"),
-    "cardiac2": TableCase("cardiac2", "Tpeak,v", "Contracting cell: peak tension"),
-    "cardiac4": TableCase("cardiac4", "EDV,lv", "Four-chamber heart: filling"),
-    "cardiac6 atria": TableCase("cardiac6", "TAT,a", "Conduction: activation of the atria"),
-    "cardiac6 ventricles": TableCase("cardiac6", "TAT,v", "Conduction: of the ventricles"),
-    "engineering1": TableCase("engineering1", "deflection", "Truss: deflection"),
-    "concrete": TableCase("concrete", "strength", "Concrete: strength"),
-    "yacht": TableCase("yacht", "resistance", "Yacht: resistance"),
+    "cardiac1": TableCase("cardiac1", "Ca,diast,a", "Ionic cell: diastolic calcium", 18),
+    "cardiac2": TableCase("cardiac2", "Tpeak,v", "Contracting cell: peak tension", 27),
+    "cardiac4": TableCase("cardiac4", "EDV,lv", "Four-chamber heart: filling", 45),
+    "cardiac6 atria": TableCase("cardiac6", "TAT,a", "Conduction: activation of the atria", 6),
+    "cardiac6 ventricles": TableCase("cardiac6", "TAT,v", "Conduction: of the ventricles", 6),
+    "engineering1": TableCase("engineering1", "deflection", "Truss: deflection", 6),
+    "concrete": TableCase("concrete", "strength", "Concrete: strength", 8),
+    "yacht": TableCase("yacht", "resistance", "Yacht: resistance", 6),
     "lithium": TableCase(
-        "lithium-ion-data", "Formation Energy (eV)", "Battery cathodes: formation energy",
+        "lithium-ion-data", "Formation Energy (eV)", "Battery cathodes: formation energy", 7,
         ("Materials Id", "Formula", "Spacegroup"),
     ),
-    "printing": TableCase("additive-manufacturing", "Roughness", "3D printing: roughness"),
-    "composite": TableCase("composite-material", "Initial_stiffness", "Composite: stiffness"),
+    "printing": TableCase("additive-manufacturing", "Roughness", "3D printing: roughness", 11),
+    "composite": TableCase("composite-material", "Initial_stiffness", "Composite: stiffness", 36),
 }  # fmt: skip
 
+TITLES: Mapping[str, str] = {
+    "fresh": "Functions never looked at before",
+    "real": "Real tables",
+    "development": "Functions used in development",
+    "once": "Functions looked at once",
+}
 GROUPS: Mapping[str, Mapping[str, Case]] = {
     "development": DEVELOPMENT,
     "once": ONCE,
     "fresh": FRESH,
     "real": REAL,
 }
-CASES: Mapping[str, Case] = {name: case for group in GROUPS.values() for name, case in group.items()}
+CASES: Mapping[str, Case] = {
+    name: case for group in GROUPS.values() for name, case in group.items()
+}

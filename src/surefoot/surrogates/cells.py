@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from surefoot.ground.errors import need
+from surefoot.surrogates.candidates.base import Candidate
+from surefoot.surrogates.candidates.optional.smt_kriging import SmtKriging
 from surefoot.surrogates.candidates.registry import by_name
-from surefoot.surrogates.cases import CASES, Runs
+from surefoot.surrogates.cases import CASES, Case, FunctionCase, Runs
 from surefoot.surrogates.ensemble.mixture import Mixture
 from surefoot.surrogates.ensemble.scores import score_law
 from surefoot.surrogates.inputs import UnitCube
@@ -21,8 +25,38 @@ from surefoot.surrogates.stack import Comparison, Predictor
 
 Floats = NDArray[np.float64]
 
-OURS = "surefoot"
+OURS, WINNER, LEAST_SQUARES = "surefoot", "winner", "least squares"
+PEERS = ("sklearn-gp", "smt-kriging", "botorch-gp")
+TUNED: Mapping[str, str] = {peer: f"{peer}-tuned" for peer in PEERS}
+LABELS: Mapping[str, str] = {
+    OURS: "Surefoot",
+    WINNER: "its best member alone",
+    LEAST_SQUARES: "its members, weights by least squares",
+    "sklearn-gp": "scikit-learn",
+    "smt-kriging": "SMT",
+    "botorch-gp": "BoTorch",
+    "sklearn-gp-tuned": "scikit-learn, tuned",
+    "smt-kriging-tuned": "SMT, tuned",
+    "botorch-gp-tuned": "BoTorch, tuned",
+}
 SCORES = ("nrmse", "nlpd", "crps", "coverage_95", "width_95")
+
+# Above so many inputs a search of SMT's takes ten seconds and more: one, not ten. It is not tuned
+# there, nor is BoTorch's.
+_MANY_INPUTS = 9
+# Above so many, a minute: not even one.
+_TOO_MANY_INPUTS = 20
+_MODULES = {"smt": ("smt.surrogate_models",), "botorch": ("botorch.fit", "botorch.models")}
+
+
+def methods_of(case: Case) -> list[str]:
+    """Return which methods a case can afford: ours, peers with their defaults, peers tuned."""
+    found = [OURS, "sklearn-gp", "botorch-gp"]
+    if case.inputs <= _TOO_MANY_INPUTS:
+        found += ["smt-kriging", "sklearn-gp-tuned"]
+    if case.inputs <= _MANY_INPUTS and isinstance(case, FunctionCase):
+        found += ["smt-kriging-tuned", "botorch-gp-tuned"]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +70,8 @@ class Peer:
     def fit(cls, name: str, runs: Runs, seed: int) -> Peer:
         """Fit the candidate called `name`."""
         cube = UnitCube.learn(runs.X, tuple(runs.space.encoded_names), runs.space)
-        fitted = Member(by_name(name), "identity").fit(cube.encode(runs.X), runs.y, seed=seed)
+        Z = cube.encode(runs.X)
+        fitted = Member(_candidate(name, Z.shape[1]), "identity").fit(Z, runs.y, seed=seed)
         return cls(cube, Predictor((fitted,), np.ones(1), np.ones(1)))
 
     def predict_law(self, X: Any) -> Mixture:
@@ -63,6 +98,8 @@ def measure(*, seed: int, task: str, method: str) -> dict[str, float]:
     use the same fit come to: the best single member, and weights by least squares.
     """
     runs = CASES[task].draw(seed)
+    for module in _MODULES.get(method.split("-")[0], ()):
+        need(module, "peers")  # imported before the clock starts
     began = time.process_time()
     model = surrogate(method, runs, seed)
     found = {"cpu_s": time.process_time() - began}
@@ -74,22 +111,22 @@ def measure(*, seed: int, task: str, method: str) -> dict[str, float]:
     Z = UnitCube.learn(runs.X, tuple(runs.space.encoded_names), runs.space).encode(runs.X_new)
     comparison = model.comparisons_[0]
     winner = _scores(runs, _alone(comparison, _winner(comparison), Z))
-    found |= {f"winner|{metric}": value for metric, value in winner.items()}
-    mean = sum(
-        weight * _alone(comparison, k, Z).mean()
-        for k, weight in enumerate(_least_squares(comparison))
-        if weight > 0
-    )
-    return found | {"least squares|nrmse": _nrmse(runs, mean)}
+    found |= {f"{WINNER}|{metric}": value for metric, value in winner.items()}
+    shares = enumerate(_least_squares(comparison))
+    mean = sum(share * _alone(comparison, k, Z).mean() for k, share in shares if share > 0)
+    nrmse = np.sqrt(np.mean((mean - runs.y_new) ** 2)) / runs.y_new.std()
+    return found | {f"{LEAST_SQUARES}|nrmse": float(nrmse)}
+
+
+def _candidate(name: str, inputs: int) -> Candidate:
+    if name == "smt-kriging" and inputs > _MANY_INPUTS:
+        return SmtKriging(restarts=1)
+    return by_name(name)
 
 
 def _scores(runs: Runs, law: Mixture) -> dict[str, float]:
     scores = score_law(runs.y_new, law)
     return {name: scores[name] for name in SCORES}
-
-
-def _nrmse(runs: Runs, mean: Any) -> float:
-    return float(np.sqrt(np.mean((mean - runs.y_new) ** 2)) / runs.y_new.std())
 
 
 def _winner(comparison: Comparison) -> int:
@@ -104,12 +141,13 @@ def _alone(comparison: Comparison, k: int, Z: Floats) -> Mixture:
 
 
 def _least_squares(comparison: Comparison) -> list[float]:
-    """Return the shares that make the least out-of-fold squared error."""
-    count = len(comparison.trials)
+    """Return the shares of the members with the least out-of-fold squared error."""
+    count, y = len(comparison.trials), comparison.y
     means = np.stack([comparison.member_law(k).mean() for k in range(count)], axis=1)
-    # Shares sum to one: a row so heavy that nothing else could come of it.
-    unit = comparison.y.std()
-    heavy = 1e3 * np.sqrt(len(comparison.y))
-    errors = (means - comparison.y[:, None]) / unit
-    weights, _ = nnls(np.vstack([errors, np.full(count, heavy)]), np.r_[np.zeros(len(errors)), heavy])
-    return (weights / weights.sum()).tolist()
+    errors = (means - y[:, None]) / y.std()
+    # Shares sum to one: a row too heavy to be missed.
+    heavy = 1e3 * np.sqrt(len(y))
+    rows = np.vstack([errors, np.full(count, heavy)])
+    weights, _ = nnls(rows, np.append(np.zeros(len(y)), heavy))
+    shares: list[float] = (weights / weights.sum()).tolist()
+    return shares

@@ -62,7 +62,7 @@ def choose_members(
                 noisy = True
                 remarks.append(f"{look.noise_share:.1%} of the variance looks like noise")
             if not look.smooth:
-                remarks.append("the response looks rough: a forest of trees comes near a smooth process")
+                remarks.append("the response looks rough: trees do as well as a smooth process")
             chosen += default_candidates(len(Z), Z.shape[1], noisy=noisy, smooth=look.smooth)
         else:
             chosen.append(_candidate(one))

@@ -219,6 +219,7 @@ def verify(
 ) -> None:
     """Measure a card again from runs and model, and say what moved; exit 3 if anything did."""
     from surefoot.ground.errors import UnmetError
+    from surefoot.ground.numerals import counted
     from surefoot.surrogates.project import Project
     from surefoot.surrogates.workflow import audit, narrated
 
@@ -226,7 +227,7 @@ def verify(
         found = audit(Project.load(project), card, model, rerun)
     print_json(found.to_dict()) if as_json else typer.echo(str(found))
     if not found.ok:
-        raise UnmetError(f"{card} does not hold: {len(found.moved)} moved")
+        raise UnmetError(f"{card} does not hold: {counted(len(found.moved), 'value')} moved")
 
 
 @app.command()
@@ -241,6 +242,7 @@ def lint(
     from dataclasses import asdict
 
     from surefoot.ground.errors import UnmetError, one_of
+    from surefoot.ground.numerals import counted
     from surefoot.surrogates.card.document import Card
     from surefoot.surrogates.card.lint import lint as findings_of
 
@@ -252,7 +254,7 @@ def lint(
     else:
         for each in findings:
             typer.echo(f"{each.severity}: {each.field}: {each.sentence} {each.remedy}")
-        typer.echo(f"{len(findings)} findings")
+        typer.echo(counted(len(findings), "finding"))
     if count := sum(each.severity in serious for each in findings):
         raise UnmetError(f"{card}: {count} of severity {at_least} or above")
 
@@ -266,6 +268,7 @@ def diff(
     """Show what changed from one card to another."""
     from dataclasses import asdict
 
+    from surefoot.ground.numerals import counted
     from surefoot.surrogates.card.diff import diff as changes_of
     from surefoot.surrogates.card.document import Card
 
@@ -275,7 +278,7 @@ def diff(
     else:
         for each in changes:
             typer.echo(f"{each.field}: {each.sentence}")
-        typer.echo(f"{len(changes)} changes")
+        typer.echo(counted(len(changes), "change"))
 
 
 @app.command()

@@ -56,7 +56,7 @@ def compare_page(compared: Compared, title: str, command: str) -> Page:
         That made it.
     """
     runs = len(compared.model.fold_)
-    output, error = max(compared.errors().items(), key=lambda item: item[1].estimate)
+    output, error = max(compared.errors.items(), key=lambda item: item[1].estimate)
     covers = min(s.interval("coverage_95").estimate for s in compared.model.scores_)
     tried = len({name for each in compared.model.comparisons_ for name in each.names})
     paid = ", corrected for having been chosen" if compared.corrected else ""
@@ -85,15 +85,16 @@ def compare_page(compared: Compared, title: str, command: str) -> Page:
 def _sections(compared: Compared, command: str) -> Iterator[Section]:
     boards: list[Block] = [
         Table(f"Candidates for {name}", _COLUMNS, _rows(board))
-        for name, board in compared.boards().items()
+        for name, board in compared.boards.items()
     ]
     yield Section("Who did how well", [*boards, Note(_READING)])
     yield Section("How sure it is", [_coverage(compared)])
     if compared.tasks:
         told = [(task_name(one), str(one)) for one in compared.tasks]
         yield Section("At the task itself", [Facts(told)])
-    if any(len(curve.points) > 1 for curve in compared.curves):
-        yield Section("What more runs would bring", [_curve(compared.curves)])
+    shown = [curve for curve in compared.curves if curve.output in compared.shown]
+    if any(len(curve.points) > 1 for curve in shown):
+        yield Section("What more runs would bring", [_curve(shown)])
     if compared.remarks:
         yield Section("Remarks", [Note("\n\n".join(compared.remarks), title="What was noticed")])
     yield Section("How this was made", [Code(command)])

@@ -1,20 +1,24 @@
-"""Where a surrogate may be believed: inside the declared box, and near what was run."""
+"""Where a surrogate may be believed: in the declared box, near the runs, where runs end well."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from surefoot.surrogates.simulation.feasibility import probability, success_model
+
 Floats = NDArray[np.float64]
 
 _CHUNK = 4096
+_LIKELY = 0.5
 _EDGE = 1e-9  # of rounding at the faces of the box
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domain:
     """The region that the rows of a fit speak for.
 
@@ -27,19 +31,24 @@ class Domain:
         out-of-fold scores have been measured, and no further.
     declared : bool
         Whether the unit cube is a declared box, outside of which nothing is promised.
+    failed : ndarray of shape (k, d)
+        Inputs at which the simulator failed.
     """
 
     rows: Floats
     radius: float
     declared: bool
+    failed: Floats
 
     @classmethod
-    def learn(cls, Z: Floats, fold: NDArray[np.intp], *, declared: bool) -> Domain:
+    def learn(
+        cls, Z: Floats, fold: NDArray[np.intp], *, declared: bool, failed: Floats | None = None
+    ) -> Domain:
         """Learn the radius from the folds of a fit."""
         ways = np.full(len(Z), np.inf)
         for k in np.unique(fold):
             ways[fold == k] = _nearest(Z[fold == k], Z[fold != k])
-        return cls(Z, float(ways.max()), declared)
+        return cls(Z, float(ways.max()), declared, Z[:0] if failed is None else failed)
 
     def distance(self, Z: Floats) -> Floats:
         """Return the way to the nearest row of the fit, in radii: beyond 1 nothing was checked.
@@ -55,16 +64,24 @@ class Domain:
         return _nearest(Z, self.rows) / max(self.radius, np.finfo(float).tiny)
 
     def contains(self, Z: Floats) -> NDArray[np.bool_]:
-        """Return whether each point is near enough and, where a box is declared, inside it."""
+        """Return whether each point is near enough, in the declared box and likely to succeed."""
         inside = self.distance(Z) <= 1 + _EDGE
         if self.declared:
             inside &= ((Z >= -_EDGE) & (Z <= 1 + _EDGE)).all(axis=1)
+        if len(self.failed):
+            inside &= probability(self._success, Z) >= _LIKELY
         return inside
+
+    @cached_property
+    def _success(self) -> Any:
+        ok = np.repeat([True, False], [len(self.rows), len(self.failed)])
+        return success_model(np.vstack([self.rows, self.failed]), ok)
 
     def describe(self) -> dict[str, Any]:
         """Return the region in JSON's types, for a card."""
         box = "declared box" if self.declared else "no declared box"
-        return {"box": box, "radius": self.radius, "rows": len(self.rows)}
+        counts = {"rows": len(self.rows), "failed_runs": len(self.failed)}
+        return {"box": box, "radius": self.radius, **counts}
 
 
 def _nearest(Z: Floats, rows: Floats) -> Floats:

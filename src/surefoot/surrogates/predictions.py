@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.files import replacing
 from surefoot.surrogates.project import within
 from surefoot.surrogates.regressor import SurrogateRegressor
 from surefoot.surrogates.simulation.tables import read_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def predict_table(model: Path, table: Path, out: Path, level: float = 0.95) -> pd.DataFrame:
@@ -55,10 +52,16 @@ def predict_table(model: Path, table: Path, out: Path, level: float = 0.95) -> p
         mean, sd = surrogate.predict(X, return_std=True, on_extrapolation="ignore")
         low, high = surrogate.predict_interval(X, level)
         inside = surrogate.in_domain(X)
-    for place, name in enumerate(surrogate.output_names_):
-        for what, values in (("mean", mean), ("sd", sd), ("low", low), ("high", high)):
-            frame[f"{name}_{what}"] = np.reshape(values, (len(frame), -1))[:, place]
-    frame["in_domain"] = inside
+    outputs = surrogate.output_names_
+    shape = (len(frame), len(outputs))
+    found = {
+        f"{name}_{what}": np.reshape(values, shape)[:, place]
+        for place, name in enumerate(outputs)
+        for what, values in (("mean", mean), ("sd", sd), ("low", low), ("high", high))
+    }
+    predicted = pd.DataFrame({**found, "in_domain": inside}, index=frame.index)
+    # Of a table that was predicted before, the old columns give way.
+    frame = pd.concat([frame.drop(columns=list(predicted), errors="ignore"), predicted], axis=1)
     with replacing(out) as part:
         if suffix == ".csv":
             frame.to_csv(part, index=False)

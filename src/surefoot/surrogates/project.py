@@ -174,8 +174,9 @@ def _of_function(
 def _design(place: str, table: Mapping[str, Any] | None) -> Design | None:
     if table is None:
         return None
+    options = checked(place, table, DESIGN, ["kind", "n"])
     with within(place):
-        return Design(**checked("", table, DESIGN, ["kind", "n"]))
+        return Design(**options)
 
 
 def _task(place: str, table: Mapping[str, Any], outputs: Sequence[str]) -> Any:

@@ -130,7 +130,7 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, failed: ArrayLike | None = None) -> Self:
         """Compare the candidates and keep their mixture.
 
         Parameters
@@ -138,6 +138,8 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         X : array-like or DataFrame of shape (n, d)
         y : array-like of shape (n,) or (n, p)
             Finite; leave failed runs out.
+        failed : array-like or DataFrame of shape (k, d), optional
+            Inputs of runs that failed: where others would too is outside of the domain.
 
         Raises
         ------
@@ -160,7 +162,12 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         )
         intake.refuse_too_few(len(np.unique(groups)))
         self.fold_ = assign_folds(groups, self.cv, self._seed)
-        self.domain_ = Domain.learn(Z, self.fold_, declared=self.space is not None)
+        self.domain_ = Domain.learn(
+            Z,
+            self.fold_,
+            declared=self.space is not None,
+            failed=None if failed is None else self._cube.encode(intake.check(self, failed)),
+        )
         self._model, self.comparisons_, laws = fit_outputs(
             Y,
             self.fold_,
@@ -272,7 +279,8 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
     def in_domain(self, X: ArrayLike) -> NDArray[np.bool_]:
         """Return whether each row is inside the declared box and near enough to the rows fitted.
 
-        Near enough is what the out-of-fold scores were measured at, see `Domain`.
+        Near enough is what the out-of-fold scores were measured at, see `Domain`. Where the runs
+        that failed say that others would fail too, it is false.
         """
         return self.domain_.contains(self._points(X))
 
@@ -372,9 +380,7 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
     def _compared(self) -> list[Comparison]:
         check_is_fitted(self)
         if not self.comparisons_:
-            raise InputError(
-                "a loaded surrogate", "no folds in its file", "one that was fitted"
-            )
+            raise InputError("a loaded surrogate", "no folds in its file", "one that was fitted")
         return self.comparisons_
 
     def _separate(self, what: str) -> list[Comparison]:

@@ -33,7 +33,8 @@ def save(model: SurrogateRegressor, path: PathName) -> None:
         predictors.append(members)
         arrays |= grouped(f"predictor{p}", parts)
     cube, parts = model._cube.state()
-    arrays |= grouped("cube", parts) | {"domain.rows": model.domain_.rows}
+    arrays |= grouped("cube", parts)
+    arrays |= {"domain.rows": model.domain_.rows, "domain.failed": model.domain_.failed}
     settings: dict[str, Any] = {
         "learned": {name: getattr(model, name) for name in _LEARNED},
         "names": [str(name) for name in getattr(model, "feature_names_in_", [])],
@@ -57,7 +58,8 @@ def load(kind: type[Model], path: PathName) -> Model:
         if settings["names"]:
             model.feature_names_in_ = np.array(settings["names"], dtype=object)
         model._cube, model._space = cube, cube.space
-        model.domain_ = Domain(arrays["domain.rows"], **settings["domain"])
+        rows = group(arrays, "domain")
+        model.domain_ = Domain(rows["rows"], failed=rows["failed"], **settings["domain"])
         model.comparisons_ = []
         predictors = tuple(
             _restored(each, group(arrays, f"predictor{p}"))

@@ -21,6 +21,7 @@ from surefoot.surrogates.card.fields import FIELDS
 from surefoot.surrogates.card.run_evidence import run_evidence
 from surefoot.surrogates.card.words import value_words
 from surefoot.surrogates.simulation import runs, store
+from surefoot.surrogates.simulation.comparing import failed_inputs
 
 if TYPE_CHECKING:
     from surefoot.surrogates.regressor import SurrogateRegressor
@@ -120,7 +121,8 @@ def _refit(card: Card, study: Study, model: SurrogateRegressor | None) -> Surrog
         if unknown := sorted(settings.keys() - known.get_params().keys()):
             raise InputError("learning.settings", unknown, "parameters of a SurrogateRegressor")
         model = known.set_params(**settings)
-    return model.set_params(random_state=seeds[0]).fit(X, Y[outputs])
+    model.set_params(random_state=seeds[0])
+    return model.fit(X, Y[outputs], failed=failed_inputs(study))
 
 
 def _compare(card: Card, found: Mapping[str, Any], tolerance: float) -> Iterator[Moved]:

@@ -28,7 +28,8 @@ _TOLD = (
     "A surrogate model. Inputs are raw values, m rows of them. mean and std are those of its "
     "predictive law; in_domain says whether its scores speak for a row. Where an input is not "
     "finite or an unknown level, mean and std are NaN. Names, ranges, units and members are in "
-    "the metadata 'surefoot', as JSON. Memory grows with m: ask for some thousand rows at a time."
+    "the metadata 'surefoot', as JSON. Where runs failed is not in the graph. Memory grows with m: "
+    "ask for some thousand rows at a time."
 )
 
 
@@ -56,7 +57,8 @@ def onnx_model(model: SurrogateRegressor) -> Any:
         `Categorical`. Scaling, logarithms and categories are in the graph.
     Outputs
         ``mean`` and ``std``, double (m,) or (m, p), as `SurrogateRegressor.predict` returns them;
-        ``in_domain``, bool (m,), as `SurrogateRegressor.in_domain` does. Nothing raises: where an
+        ``in_domain``, bool (m,), as `SurrogateRegressor.in_domain` does if no run failed: where
+        others would fail is not in the graph. Nothing raises: where an
         input is not finite, not positive on a log scale or an unknown level, mean and std are NaN.
     Metadata
         Under ``surefoot`` a JSON document: ``version``, ``inputs`` with ranges, scales, units and

@@ -27,7 +27,15 @@ def compare(
     known: dict[str, Any] = {"space": study.simulator.space, "field": field}
     known["noise"] = "free" if study.simulator.stochastic else "none"
     model = SurrogateRegressor(**known | settings)
-    return model.fit(X, Y)
+    return model.fit(X, Y, failed=failed_inputs(study))
+
+
+def failed_inputs(study: Study) -> pd.DataFrame:
+    """Return the inputs of the runs that did not end well."""
+    table = study.runs()
+    bad = ~table["status"].isin(["ok", "missing"])
+    failed: pd.DataFrame = table.loc[bad, study.simulator.space.names]
+    return failed
 
 
 def chosen_outputs(

@@ -52,13 +52,22 @@ class Feasibility:
         ok = (done["status"] == "ok").to_numpy()
         if ok.all() or not ok.any():
             return None
-        Z = space.encode(done[space.names])
-        bumps = Nystroem(gamma=5.0 / Z.shape[1], n_components=min(len(Z), _BUMPS), random_state=0)
-        features = make_union(PolynomialFeatures(2, include_bias=False), bumps)
-        model = make_pipeline(features, LogisticRegression(C=10.0, max_iter=5000))
-        return cls(space, len(ok), int((~ok).sum()), model.fit(Z, ok))
+        model = success_model(space.encode(done[space.names]), ok)
+        return cls(space, len(ok), int((~ok).sum()), model)
 
     def probability(self, X: pd.DataFrame) -> Floats:
         """Return the probability of success at each row of `X`, shape (m,)."""
         Z = self.space.encode(X)
-        return self._model.predict_proba(Z)[:, 1] if len(Z) else np.empty(0)
+        return probability(self._model, Z)
+
+
+def success_model(Z: Floats, ok: NDArray[np.bool_]) -> Any:
+    """Return a classifier of the rows of `Z`, in the unit cube, at which a run succeeds."""
+    bumps = Nystroem(gamma=5.0 / Z.shape[1], n_components=min(len(Z), _BUMPS), random_state=0)
+    features = make_union(PolynomialFeatures(2, include_bias=False), bumps)
+    return make_pipeline(features, LogisticRegression(C=10.0, max_iter=5000)).fit(Z, ok)
+
+
+def probability(model: Any, Z: Floats) -> Floats:
+    """Return the probability of success by a `success_model` at each row of `Z`."""
+    return model.predict_proba(Z)[:, 1] if len(Z) else np.empty(0)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from surefoot.ground.errors import InputError
+from surefoot.ground.errors import InputError, UnmetError
+from surefoot.ground.notices import warn
 from surefoot.surrogates.simulation.comparing import lean
 from surefoot.surrogates.simulation.cost_curve import cost_curves
 from surefoot.surrogates.tasks.sobol import SobolIndices
@@ -21,6 +22,8 @@ from surefoot.surrogates.tasks.stress import Stress
 if TYPE_CHECKING:
     from surefoot.surrogates.regressor import SurrogateRegressor
     from surefoot.surrogates.simulation.study import Study
+
+_FOLDS = 5
 
 Probe = Callable[["Study", "SurrogateRegressor"], Any]
 
@@ -54,11 +57,15 @@ def task_result(task: Any, study: Study, model: SurrogateRegressor) -> Any:
     space, kind = study.simulator.space, type(task).__name__
     if study.simulator.call is None or kind not in ("Optimum", "Posterior"):
         return task.run(model, space)
-    if kind == "Posterior":
-        return task.score(model, space, study.checked)
     _, Y = study.data()
-    design = Y[task.output] if isinstance(task.output, str) else Y.iloc[:, task.output]
-    return task.score(model, space, study.checked, design=design.to_numpy())
+    try:
+        if kind == "Posterior":
+            return task.score(model, space, study.checked)
+        design = Y[task.output] if isinstance(task.output, str) else Y.iloc[:, task.output]
+        return task.score(model, space, study.checked, design=design.to_numpy())
+    except UnmetError as error:  # where the surrogate leads, the simulator may fail
+        warn(f"{kind} is the surrogate's alone: {error}", UserWarning)
+        return task.run(model, space)
 
 
 def stress(study: Study, model: SurrogateRegressor) -> list[Any]:
@@ -69,7 +76,8 @@ def stress(study: Study, model: SurrogateRegressor) -> list[Any]:
     found = []
     for k, name in enumerate(model.output_names_):
         apart = len(model._model.predictors) == len(model.output_names_)
-        members = lean(model, k if apart else None).set_params(linear_constraints=None)
+        members = lean(model, k if apart else None)
+        members.set_params(linear_constraints=None, cv=_FOLDS)  # seven refits: folds cost most
         try:
             result = Stress().run(_fitter(members), X, Y[name], study.simulator.space)
         except InputError:  # too few rows, or a constant: there is nothing to be told
