@@ -112,7 +112,7 @@ def lead(results: Results) -> str:
         for peer in (*PEERS, *TUNED.values())
         if (gain := mean(results, group, peer, "nats behind ours"))
     ]
-    rivals = f"the best of {AT_BEST}" if against == AT_BEST else "the best peer with its defaults"
+    rivals = "the best peer, tuned" if against == AT_BEST else "the best peer with its defaults"
     # Two seeds say next to nothing of a spread.
     spread = f" ({ratio.low:.2f} to {ratio.high:.2f})" if ratio.n > 2 else ""
     lost = [

@@ -54,15 +54,14 @@ class _Group:
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self.seeds = sorted(rows["seed"].unique())
-        wide = rows.pivot(index=["task", "method", "metric"], columns="seed", values="value")
-        self.values = wide.reindex(columns=self.seeds)
+        wide = rows.pivot(index="seed", columns=["task", "method", "metric"], values="value")
+        self.values = dict(wide.items())  # many look-ups
         self.tasks = list(dict.fromkeys(rows["task"]))
         self.methods = list(dict.fromkeys(rows["method"]))
 
     def of(self, task: str, method: str, metric: str) -> Seeds | None:
         """Return the values of a cell's metric by seed; None if the case has no such method."""
-        key = (task, method, metric)
-        return self.values.loc[key] if key in self.values.index else None
+        return self.values.get((task, method, metric))
 
     @property
     def has_tuned_peers(self) -> bool:
