@@ -10,20 +10,16 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import sys
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+import numpy as np
+from common import Report
+from threadpoolctl import threadpool_limits
 
-import numpy as np  # noqa: E402
-from common import Report  # noqa: E402
-from threadpoolctl import threadpool_limits  # noqa: E402
-
-from surefoot.surrogates.functions import problem  # noqa: E402
-from surefoot.surrogates.regressor import SurrogateRegressor  # noqa: E402
+from surefoot.surrogates.functions import problem
+from surefoot.surrogates.regressor import SurrogateRegressor
 
 CASES = (("branin", 20), ("friedman", 50))
 SEEDS = (100, 101)

@@ -39,7 +39,7 @@ def _on_fresh() -> list[Check]:
     return [
         Check(
             "Fresh functions: as near as the best peer, tuned",
-            "On functions nobody had looked at, the error is no larger than that of the best of "
+            "On functions never looked at before, the error is no larger than that of the best of "
             "three tuned peers, chosen for each function after the fact.",
             "fresh", f"nrmse ÷ {AT_BEST}", OURS, None, at_most=1.0,
         ),
@@ -137,13 +137,14 @@ def _on_tasks() -> list[Check]:
     return [
         Check(
             "Sensitivity",
-            "From 100 runs of Ishigami's function no Sobol' index is off by more than 0.01.",
+            "From 100 runs of Ishigami's function the Sobol' index that is furthest off misses by "
+            "0.01 at most, on average over seeds.",
             SENSITIVITY, "error", OURS, None, at_most=0.01,
         ),
         Check(
             "Inverse problem, 30 runs",
-            "The posterior of an epidemic's two rates is within 0.05 of the true one in total "
-            "variation.",
+            "The posterior of an epidemic's two rates is within 0.05 of the true one, in total "
+            "variation and on average.",
             few, "tv", OURS, None, at_most=0.05,
         ),
         Check(

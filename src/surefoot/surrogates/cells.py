@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,12 @@ _MANY_INPUTS = 9
 # Above so many, a minute: not even one.
 _TOO_MANY_INPUTS = 20
 _MODULES = {"smt": ("smt.surrogate_models",), "botorch": ("botorch.fit", "botorch.models")}
+
+
+@lru_cache(maxsize=16)
+def drawn(case: Case, seed: int) -> Runs:
+    """Return the runs of a case, kept for the methods that come next."""
+    return case.draw(seed)
 
 
 def methods_of(case: Case) -> list[str]:
@@ -97,7 +104,7 @@ def measure(*, seed: int, task: str, method: str) -> dict[str, float]:
     Ours also tells what it reported of itself, and by ``method|metric`` what two other ways to
     use the same fit come to: the best single member, and weights by least squares.
     """
-    runs = CASES[task].draw(seed)
+    runs = drawn(CASES[task], seed)
     for module in _MODULES.get(method.split("-")[0], ()):
         need(module, "peers")  # imported before the clock starts
     began = time.process_time()

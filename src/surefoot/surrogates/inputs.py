@@ -24,11 +24,12 @@ class UnitCube:
     low, high : ndarray of shape (k,)
         Range of each encoded column in the table, used where no space declares one.
     kept : ndarray of bool of shape (k,)
-        False for columns that are constant in the table: they can teach nothing.
+        False for columns that are constant in the table: they can teach nothing. Their ``low`` is
+        that constant.
     names : tuple of str
         Of the encoded columns, for messages.
     space : Space, optional
-        Declares ranges, scales and categories; then ``low`` is 0 and ``high`` 1.
+        Declares ranges, scales and categories; then ``low`` is 0 and ``high`` 1 of what is kept.
     """
 
     low: Floats
@@ -47,7 +48,7 @@ class UnitCube:
             E = np.asarray(X, dtype=np.float64)
             low, high = E.min(axis=0), E.max(axis=0)
         kept = E.min(axis=0) < E.max(axis=0)
-        return cls(low, high, kept, names, space)
+        return cls(np.where(kept, low, E[0]), high, kept, names, space)
 
     @property
     def dropped(self) -> list[str]:
@@ -66,10 +67,20 @@ class UnitCube:
         ndarray of shape (m, d)
             Outside [0, 1] where `X` is outside the ranges.
         """
-        E = np.asarray(X, dtype=np.float64) if self.space is None else self.space.encode(X)
+        E = self._numbers(X)
         low, high = self.low[self.kept], self.high[self.kept]
         Z: Floats = (E[:, self.kept] - low) / (high - low)
         return Z
+
+    def strays(self, X: Any) -> NDArray[np.bool_]:
+        """Return whether each row leaves a constant column's value: `encode` does not show it."""
+        if self.kept.all():
+            return np.zeros(len(X), dtype=bool)
+        strays: NDArray[np.bool_] = (self._numbers(X) != self.low)[:, ~self.kept].any(axis=1)
+        return strays
+
+    def _numbers(self, X: Any) -> Floats:
+        return np.asarray(X, dtype=np.float64) if self.space is None else self.space.encode(X)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what `restore` needs: JSON values, and arrays."""

@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from surefoot.ground.errors import InputError
+from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.finite import all_finite
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def learn(model: SurrogateRegressor, X: Any, y: Any) -> tuple[Any, Floats]:
     """
     from surefoot.surrogates.simulation.space import Space
 
-    model._space = model.space
+    model._space, model._fixed = model.space, {}
     if model._space is None and _has_words(X):
-        model._space = Space.from_table(X)
+        model._fixed = _single_values(X)
+        model._space = Space.from_table(X.drop(columns=list(model._fixed)))
     X = check(model, X, reset=True)
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
@@ -57,8 +58,8 @@ def check(model: SurrogateRegressor, X: Any, *, reset: bool = False) -> Any:
             _check_feature_names(model, X, reset=True)
         if not hasattr(X, "columns"):
             _check_n_features(model, X, reset=reset)
-        frame = model._space.check(X)
-        model.n_features_in_ = len(model._space.names)
+        frame = model._space.check(_without_fixed(model._fixed, X))
+        model.n_features_in_ = len(model._space.names) + len(model._fixed)
         return frame
     array = validate_data(
         model, X, reset=reset, dtype=np.float64, ensure_all_finite=False,
@@ -127,6 +128,24 @@ def _conflict(groups: Ints, Y: Floats) -> tuple[int, int] | None:
         if not np.array_equal(Y[one], Y[row]):
             return one, row
     return None
+
+
+def _single_values(X: Any) -> dict[str, Any]:
+    """Return the value of every column of a frame that has only one: no range spans it."""
+    single = [name for name in X.columns if X[name].nunique() == 1 and X[name].notna().all()]
+    return {name: X[name].to_numpy()[:1].tolist()[0] for name in single}
+
+
+def _without_fixed(fixed: dict[str, Any], X: Any) -> Any:
+    """Return a frame without its `fixed` columns, which must have the values of the fit."""
+    for name, value in fixed.items() if hasattr(X, "columns") else ():
+        one_of("columns", name, X.columns)
+        if (other := (X[name] != value).to_numpy()).any():
+            where = f"row {int(other.argmax())}, column {name!r}"
+            raise InputError(
+                where, X[name].to_numpy()[other].tolist()[0], f"{value!r}, as in the fit"
+            )
+    return X.drop(columns=list(fixed)) if hasattr(X, "columns") else X
 
 
 def _has_words(X: Any) -> bool:

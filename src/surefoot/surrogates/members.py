@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, CancelledError
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from surefoot.surrogates.candidates.base import Candidate, Fitted
 from surefoot.surrogates.ensemble.warps import Warp, fit_warp
 
 Floats = NDArray[np.float64]
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,22 @@ def try_members(
     seed: int,
     n_jobs: int | None,
 ) -> list[Trial | str]:
-    """Try each member; joblib's backends, Dask's among them, run them side by side."""
+    """Try each member; joblib's backends, Dask's among them, run them side by side.
+
+    A worker that dies takes the whole batch with it, as joblib has it; the batch is begun again.
+    """
     from joblib import Parallel, delayed
 
-    calls = (delayed(try_member)(member, Z, y, fold, seed) for member in members)
-    return list(Parallel(n_jobs=n_jobs)(calls))
+    for attempt in range(1, _ATTEMPTS + 1):
+        calls = (delayed(try_member)(member, Z, y, fold, seed) for member in members)
+        try:
+            return list(Parallel(n_jobs=n_jobs)(calls))
+        except Exception as error:
+            if attempt == _ATTEMPTS or not _lost_worker(error):
+                raise
+    raise AssertionError  # the last attempt returns or raises
+
+
+def _lost_worker(error: Exception) -> bool:
+    broken = isinstance(error, BrokenExecutor | CancelledError)
+    return broken or type(error).__module__.startswith("distributed.")

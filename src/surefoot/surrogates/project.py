@@ -109,7 +109,7 @@ class Project:
         program, *words = self.simulator.call.argv
         script = words[0] if words else "-"
         if program == "{python}":
-            if script[0] not in "-{" and not Path(script).is_file():
+            if script[:1] not in ("-", "{") and not Path(script).is_file():
                 raise InputError(where, script, f"a script, such as one beside {self.path.name}")
         elif "{" not in program and shutil.which(program) is None:
             raise InputError(where, program, f"a program, on the PATH or beside {self.path.name}")

@@ -158,7 +158,7 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         self._cube = UnitCube.learn(X, intake.names(self), self._space)
         Z, groups = self._cube.encode(X), replicate_groups(self._cube.encode(X))
         Z, Y, groups, self._noisy, self.remarks_ = intake.settle_replicates(
-            Z, Y, groups, self.noise, self._cube.dropped
+            Z, Y, groups, self.noise, [*self._fixed, *self._cube.dropped]
         )
         intake.refuse_too_few(len(np.unique(groups)))
         self.fold_ = assign_folds(groups, self.cv, self._seed)
@@ -166,7 +166,7 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
             Z,
             self.fold_,
             declared=self.space is not None,
-            failed=None if failed is None else self._cube.encode(intake.check(self, failed)),
+            failed=None if failed is None else self._failed(failed),
         )
         self._model, self.comparisons_, laws = fit_outputs(
             Y,
@@ -206,13 +206,17 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         mean : ndarray of shape (m,) or (m, p)
         std or cov : ndarray
         """
-        Z = self._points(X)
-        outside = self._handle_outside(Z, on_extrapolation)
+        check_is_fitted(self)
+        X = intake.check(self, X)
+        Z = self._cube.encode(X)
+        outside = self._handle_outside(X, Z, on_extrapolation)
         mean, std = self._model.moments(Z)
         if outside is not None:
             mean[outside] = std[outside] = np.nan
         if return_cov:
             covariance = self._model.covariance(Z)
+            if outside is not None:
+                covariance[:, outside] = covariance[:, :, outside] = np.nan
             return self._shaped(mean), covariance[0] if self._single else covariance
         return (self._shaped(mean), self._shaped(std)) if return_std else self._shaped(mean)
 
@@ -246,7 +250,8 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         level : float
         method : {"model", "conformal"}
             The central interval of the predictive law; or CV+, which needs no law to be right:
-            for exchangeable rows it covers 1 − 2 (1 − level) at least, and in practice the level.
+            in practice it covers the level, see `surefoot.surrogates.ensemble.conformal` for what
+            is proved. The weights have seen all rows, which the proof does not foresee.
         """
         Z = self._points(X)
         if one_of("method", method, ("model", "conformal")) == "model":
@@ -279,10 +284,13 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
     def in_domain(self, X: ArrayLike) -> NDArray[np.bool_]:
         """Return whether each row is inside the declared box and near enough to the rows fitted.
 
-        Near enough is what the out-of-fold scores were measured at, see `Domain`. Where the runs
-        that failed say that others would fail too, it is false.
+        Near enough is what the out-of-fold scores were measured at, see `Domain`. It is false where
+        the runs that failed say that others would fail too, and where a column that was constant in
+        the fit has another value.
         """
-        return self.domain_.contains(self._points(X))
+        check_is_fitted(self)
+        X = intake.check(self, X)
+        return self._inside(X, self._cube.encode(X))
 
     @property
     def leaderboard_(self) -> pd.DataFrame:
@@ -361,11 +369,19 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return self._cube.encode(intake.check(self, X))
 
-    def _handle_outside(self, Z: Floats, rule: str) -> NDArray[np.bool_] | None:
+    def _inside(self, X: Any, Z: Floats) -> NDArray[np.bool_]:
+        return self.domain_.contains(Z) & ~self._cube.strays(X)
+
+    def _failed(self, X: ArrayLike) -> Floats:
+        # Failures elsewhere in a constant column would stand for this side of it.
+        X = intake.check(self, X)
+        return self._cube.encode(X)[~self._cube.strays(X)]
+
+    def _handle_outside(self, X: Any, Z: Floats, rule: str) -> NDArray[np.bool_] | None:
         one_of("on_extrapolation", rule, ("warn", "raise", "nan", "ignore"))
         if rule == "ignore":
             return None
-        outside = ~self.domain_.contains(Z)
+        outside = ~self._inside(X, Z)
         if not outside.any():
             return None
         first = int(np.argmax(outside))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="SurrogateRegressor")
 
-_LEARNED = ("n_features_in_", "remarks_", "_seed", "_single", "output_names_")
+_LEARNED = ("n_features_in_", "remarks_", "_seed", "_single", "_fixed", "output_names_")
 
 
 def save(model: SurrogateRegressor, path: PathName) -> None:

@@ -58,21 +58,21 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
         return [
             _cell(task, method, seed)
             for task in here
-            for method in _QUICK_METHODS
             for seed in seeds
+            for method in _QUICK_METHODS
         ]
     found = [
         _cell(task, method, seed)
         for group, cases in GROUPS.items()
         for task, case in cases.items()
-        for method in methods_of(case)
         for seed in seeds[: _SEEDS[group]]
+        for method in methods_of(case)
     ]
     return found + [
         _task_cell(task, method, seed)
         for task, methods in _TASK_METHODS.items()
-        for method in methods
         for seed in seeds[: _SEEDS[task]]
+        for method in methods
     ]
 
 

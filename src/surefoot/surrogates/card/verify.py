@@ -188,7 +188,7 @@ def _repeat(study: Study, count: int, seed: int, tolerance: float) -> Iterator[M
             for run in runs.cells(simulator, planned)
             if (record := ledger.get(run.key)) and record.status == "ok"
         ]
-    if count > len(good):
+    if not 0 < count <= len(good):
         raise InputError("rerun", count, f"up to the {len(good)} successful runs")
     for place in stream(seed, "rerun").choice(len(good), count, replace=False).tolist():
         run, outputs = good[place]

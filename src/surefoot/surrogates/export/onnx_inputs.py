@@ -15,7 +15,7 @@ _OUTPUTS = ("mean", "std", "in_domain")
 _MATRIX = "X"
 
 
-def unit_cube(graph: Graph, cube: UnitCube) -> tuple[Tensor, Tensor]:
+def unit_cube(graph: Graph, cube: UnitCube) -> tuple[Tensor, Tensor, Tensor]:
     """Add the inputs of the graph and return Z and what to add to a result.
 
     Returns
@@ -25,15 +25,19 @@ def unit_cube(graph: Graph, cube: UnitCube) -> tuple[Tensor, Tensor]:
     blank : Tensor of shape (m, 1)
         0, or NaN where an input is not finite, not positive on a log scale or an unknown level:
         trees and nearest rows would give a number all the same.
+    strayed : Tensor of shape (m, 1)
+        `UnitCube.strays` as a distance, 0 in rows that do not.
     """
     E = _encoded(graph, cube)
-    Z = E
+    Z, strayed = E, 0 * E.row_sum()
     if not cube.kept.all():
-        Z = Z.columns(np.flatnonzero(cube.kept))
+        Z = E.columns(np.flatnonzero(cube.kept))
+        away = E.columns(np.flatnonzero(~cube.kept)) - cube.low[~cube.kept]
+        strayed = away.abs().row_max()
     if cube.space is None:
         low, high = cube.low[cube.kept], cube.high[cube.kept]
         Z = (Z - low) / (high - low)
-    return Z, 0 * E.row_sum()
+    return Z, 0 * E.row_sum(), strayed
 
 
 def describe_inputs(cube: UnitCube) -> list[dict[str, Any]]:

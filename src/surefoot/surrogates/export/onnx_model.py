@@ -85,9 +85,9 @@ def onnx_model(model: SurrogateRegressor) -> Any:
     """
     check_is_fitted(model)
     graph = Graph()
-    Z, blank = unit_cube(graph, model._cube)
+    Z, blank, strayed = unit_cube(graph, model._cube)
     mean, std = moments(graph, model._model, Z, blank)
-    domain = inside(model.domain_, Z, blank)
+    domain = inside(model.domain_, Z, blank, strayed)
     axes: list[Size] = ["m"] if model._single else ["m", len(model.output_names_)]
     for name, moment in (("mean", mean), ("std", std)):
         graph.output(name, "double", axes, moment.squeeze() if model._single else moment)

@@ -98,6 +98,8 @@ def extend(
     one_of("criterion", criterion, CRITERIA)
     if batch < 1:
         raise InputError("batch", batch, "1 or more points")
+    if not 0 <= tolerance < 1:
+        raise InputError("tolerance", tolerance, "a share of the variance, from 0 to below 1")
     designs = [design for design, _ in study.designs()]
     if not designs:
         raise InputError("extend", "a study without a design", "one that was run before")

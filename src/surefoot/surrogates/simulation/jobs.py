@@ -141,7 +141,7 @@ def _outcome(study: Study, folder: Path) -> Outcome | None:
         return None
     seconds = _seconds(folder)
     try:
-        code = int((folder / "exit.txt").read_text()) if ended else 0
+        code = _exit_code(folder / "exit.txt") if ended else 0
         values = outputs.read(call.result(folder, code), study.simulator.outputs)
     except CommandError as error:
         return Outcome("failed", reason=str(error), wall_s=seconds or 0.0)
@@ -150,6 +150,14 @@ def _outcome(study: Study, folder: Path) -> Outcome | None:
         return Outcome("invalid", reason=str(error), wall_s=seconds or 0.0) if ended else None
     output = runs.recorded(values, {"wall_s": seconds, "cpu_s": None})
     return Outcome("ok", finite(output.result), output.arrays, wall_s=seconds or 0.0)
+
+
+def _exit_code(file: Path) -> int:
+    text = file.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InputError(file.name, text, "the exit code, as run.sh writes it") from error
 
 
 def _brief(outcome: Outcome) -> tuple[str, str | None]:
@@ -173,7 +181,7 @@ def _index(study: Study, folder: Path) -> dict[str, str]:
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         listed = dict(index.pop("runs"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"no readable {_INDEX}"
         raise InputError(str(folder), found, "a folder that emit wrote") from error
     for what, mine in _owner(study).items():

@@ -34,6 +34,10 @@ def split_table(
     for output in outputs:
         one_of(f"{name}, outputs", output, frame.columns)
     if space is None:
+        # The index that pandas writes has no name, and the number of a row is no input.
+        if nameless := [c for c in frame.columns if str(c).startswith("Unnamed: ")]:
+            found = f"no name above column {frame.columns.get_loc(nameless[0]) + 1}"
+            raise InputError(name, found, "a name for every column; leave an index of rows out")
         space = Space.from_table(frame.drop(columns=list(outputs)))
     for column in space.names:
         one_of(f"{name}, inputs", column, frame.columns)
@@ -55,6 +59,12 @@ def read_table(path: Path) -> pd.DataFrame:
     if kind == ".csv" and all(_is_number(str(name)) for name in frame.columns):
         found = f"a first row of numbers: {', '.join(map(str, frame.columns[:5]))}"
         raise InputError(path.name, found, "a header; is the first row a run? Add names above it")
+    if kind == ".csv":
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+        if (twice := header[header.duplicated()]).size:
+            raise InputError(
+                path.name, f"two columns {twice.iloc[0]!r}", "a name of its own for each"
+            )
     return frame
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from surefoot.ground.errors import InputError
 from surefoot.ground.numerals import number
 from surefoot.ground.streams import subseed
 from surefoot.surrogates.simulation.space import Space
@@ -113,6 +115,10 @@ class Exceedance:
     threshold: float
     law: Callable[[Floats], pd.DataFrame] | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.threshold):
+            raise InputError("threshold", self.threshold, "a finite number")
 
     def run(self, surrogate: Any, space: Space) -> ExceedanceResult:
         """Return the law of the surrogate's mean."""
