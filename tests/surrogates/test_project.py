@@ -181,6 +181,7 @@ def test_files_that_are_no_project(tmp_path: Path) -> None:
     [
         ('["solvr", "{params.json}"]', "'solvr'; allowed: a program, on the PATH or beside"),
         ('["{python}", "solvr.py", "{params.json}"]', "'solvr.py'; allowed: a script"),
+        ('["{python}", "", "{params.json}"]', "''; allowed: a script"),
         ('["{python}", "-m", "solver", "{params.json}"]', None),
         ('["sh", "{params.json}"]', None),
     ],

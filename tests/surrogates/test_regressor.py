@@ -168,7 +168,7 @@ def test_linear_constraints_are_preserved() -> None:
     model = SurrogateRegressor(["gp-se"], cv=3, linear_constraints="preserve").fit(X, shares)
     total = model.predict(NEW, on_extrapolation="ignore").sum(axis=1)
     assert np.abs(total - 10).max() < 1e-9
-    with pytest.raises(InputError, match="principal coordinates"):
+    with pytest.raises(InputError, match="projected to preserve"):
         model.predict_interval(NEW, method="conformal")
 
 
@@ -300,3 +300,40 @@ def test_constant_columns_are_left_out() -> None:
     assert "column x2 is constant and was left out" in model.remarks_
     points = np.column_stack([NEW, np.ones(30)])
     np.testing.assert_array_equal(model.predict_law(points).mean(), MODEL.predict_law(NEW).mean())
+
+
+def test_leaving_the_value_of_a_constant_column_is_leaving_the_domain(tmp_path: Path) -> None:
+    model = SurrogateRegressor(**FEW).fit(np.column_stack([X, np.full(40, 3.0)]), Y)
+    points = np.column_stack([X[:2], [3.0, 4.0]])
+    model.save(tmp_path / "model.npz")
+    for each in (model, SurrogateRegressor.load(tmp_path / "model.npz")):
+        assert each.in_domain(points).tolist() == [True, False]
+        with pytest.raises(InputError, match="1 of 2 rows outside the domain"):
+            each.predict(points, on_extrapolation="raise")
+    mean, covariance = model.predict(points, return_cov=True, on_extrapolation="nan")
+    assert np.isnan(mean).tolist() == [False, True]
+    assert np.isnan(covariance).tolist() == [[False, True], [True, True]]
+
+
+def test_a_level_that_never_ended_well_is_outside_and_its_failures_stay_there() -> None:
+    space = Space(a=Real(0, 1), b=Real(0, 1), mesh=Categorical(["fine", "coarse"]))
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "mesh": "fine"})
+    coarse = frame.assign(mesh="coarse")
+    model = SurrogateRegressor(**FEW, space=space).fit(frame, Y, failed=coarse)
+    assert model.in_domain(frame).all()
+    assert not model.in_domain(coarse).any()
+
+
+def test_constant_columns_beside_words_keep_their_value(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": X[:, 0], "mesh": np.where(X[:, 1] > 0.5, "fine", "coarse")})
+    wide = frame.assign(solver="lu", cores=4)
+    model = SurrogateRegressor(["linear", "gp-se"], cv=3).fit(wide, Y)
+    assert "column solver is constant and was left out" in model.remarks_
+    model.save(tmp_path / "model.npz")
+    alone = SurrogateRegressor(["linear", "gp-se"], cv=3).fit(frame, Y)
+    for each in (model, SurrogateRegressor.load(tmp_path / "model.npz")):
+        np.testing.assert_array_equal(each.predict(wide), alone.predict(frame))
+        with pytest.raises(InputError, match="row 0, column 'solver': found 'qr'; allowed: 'lu'"):
+            each.predict(wide.assign(solver="qr"))
+        with pytest.raises(InputError, match="columns: found 'cores'"):
+            each.predict(wide.drop(columns="cores"))

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from surefoot.surrogates.outputs import PrincipalOutputs
+from surefoot.surrogates.outputs import ReachedOutputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ class Compared:
 
         Not if outputs were fitted by their principal coordinates: no weights were chosen for them.
         """
-        return not isinstance(self.model._model, PrincipalOutputs)
+        return not isinstance(self.model._model, ReachedOutputs)
 
     @cached_property
     def errors(self) -> dict[str, Interval]:

@@ -1,4 +1,4 @@
-"""Who did how well out of fold, and what the stack's own score is worth after all that choosing."""
+"""Who did how well out of fold, and what the stack's own score is worth after the choosing."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def corrected(comparison: Comparison, seed: int = 0) -> dict[str, Interval]:
     """Return the stack's nrmse and nlpd, corrected for the choice of its weights.
 
     The weights are chosen again on bootstrap samples of the rows, and scored on the rows that a
-    sample left out. Costs no fit.
+    sample left out. Costs no fit. Temperatures stay as all rows chose them, one number a member.
     """
     counts = resample(comparison.groups, _REPLICATES, seed)
     weights = stack(comparison.log_density, counts)

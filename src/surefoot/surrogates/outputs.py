@@ -1,4 +1,4 @@
-"""Several responses: each on its own, or in coordinates that keep what is linear among them."""
+"""Several responses: each on its own, or keeping what is linear and true of all runs."""
 
 from __future__ import annotations
 
@@ -59,75 +59,83 @@ class SeparateOutputs:
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """Principal directions of the responses: y = centre + scale · (c · basis) + rest.
+    """What is linear and true of all runs, kept: y = centre + (q − origin) · map + rest.
 
-    Every direction is a sum of the runs' deviations from their mean. What is linear and true of
-    all runs, such as parts that sum to one, is then true of every c, however c was predicted.
+    Every principal direction of the responses is a sum of the runs' deviations from their mean.
+    What is linear and true of all runs, such as parts that sum to one, is therefore true of all
+    that the directions reach from the mean, whatever predicts q.
 
-    Parameters
+    Attributes
     ----------
     centre, scale : ndarray of shape (p,)
-    basis : ndarray of shape (r, p)
-        Orthonormal rows.
+        Mean and standard deviation of the responses.
+    origin : ndarray of shape (r,)
+    map : ndarray of shape (r, p)
     rest : ndarray of shape (p,)
-        Standard deviation, in units of ``scale``, of what r directions leave of unseen rows.
+        Standard deviation of what the directions leave of unseen rows.
     """
 
     centre: Floats
     scale: Floats
-    basis: Floats
+    origin: Floats
+    map: Floats
     rest: Floats
 
     @classmethod
-    def learn(cls, Y: Floats, fold: Ints, *, reduce: bool) -> Directions:
-        """Learn all directions, or (`reduce`) those that also describe unseen rows.
+    def projecting(cls, Y: Floats) -> tuple[Directions, Floats]:
+        """Return the projection onto what the runs reach, and the responses: they are q themselves.
+
+        The truth is among what the runs reach, so the projection moves no prediction away from it.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n, p)
+        """
+        centre, scale = _moments(Y)
+        basis = _basis((Y - centre) / scale)
+        nearest = (basis.T @ basis) / scale[:, None] * scale
+        return cls(centre, scale, centre, nearest, np.zeros(Y.shape[1])), Y
+
+    @classmethod
+    def reducing(cls, Y: Floats, fold: Ints) -> tuple[Directions, Floats]:
+        """Return the directions that also describe unseen rows, and the coordinates q on them.
+
+        They end with the first that does no better on the rows of a fold than noise would, and at
+        20; the directions tried there are those of the other folds.
 
         Parameters
         ----------
         Y : ndarray of shape (n, p)
         fold : ndarray of int of shape (n,)
-        reduce : bool
-            Whether to stop at the first direction that does no better on the rows of a fold than
-            noise would, and at 20; the directions tried there are those of the other folds.
         """
-        centre = Y.mean(axis=0)
-        scale = Y.std(axis=0)
-        scale = np.where(scale > 0, scale, 1.0)
+        centre, scale = _moments(Y)
         U = (Y - centre) / scale
-        basis = _basis(U)
-        rest = np.zeros(Y.shape[1])
-        if reduce:
-            left = _left_over(U, fold)
-            rank = _worthwhile((left**2).mean(axis=(1, 2)), Y.shape[1])
-            basis, rest = basis[:rank], np.sqrt((left[rank] ** 2).mean(axis=0))
-        return cls(centre, scale, basis, rest)
+        left = _left_over(U, fold)
+        rank = _worthwhile((left**2).mean(axis=(1, 2)), Y.shape[1])
+        basis, rest = _basis(U)[:rank], scale * np.sqrt((left[rank] ** 2).mean(axis=0))
+        return cls(centre, scale, np.zeros(len(basis)), basis * scale, rest), U @ basis.T
 
-    def coordinates(self, Y: Floats) -> Floats:
-        """Return the coordinates of responses (m, p), shape (m, r)."""
-        coordinates: Floats = ((Y - self.centre) / self.scale) @ self.basis.T
-        return coordinates
-
-    def responses(self, C: Floats) -> Floats:
-        """Return the responses at coordinates of shape (..., r), shape (..., p)."""
-        responses: Floats = self.centre + self.scale * (C @ self.basis)
+    def responses(self, q: Floats) -> Floats:
+        """Return the responses at predictions of shape (..., r), shape (..., p)."""
+        responses: Floats = self.centre + (q - self.origin) @ self.map
         return responses
 
     def deviations(self, sd: Floats) -> Floats:
-        """Return the responses' deviations from independent ones of the coordinates (m, r)."""
-        return self.scale * np.sqrt(sd**2 @ self.basis**2 + self.rest**2)
+        """Return the responses' deviations from independent ones of q, of shape (m, r)."""
+        return np.sqrt(sd**2 @ self.map**2 + self.rest**2)
 
 
 @dataclass(frozen=True, eq=False)
-class PrincipalOutputs:
-    """One predictive law a coordinate; the responses' laws are normal with the moments that follow.
+class ReachedOutputs:
+    """Responses that stay within the runs' directions; their laws are normal.
 
     Parameters
     ----------
     predictors : tuple of Predictor
-        One a coordinate.
+        One for each q of the directions.
     directions : Directions
     temperatures : ndarray of shape (p,)
-        Factor on each response's deviation: the coordinates were taken for independent.
+        Factor on each response's deviation: the q were taken for independent.
     """
 
     predictors: tuple[Predictor, ...]
@@ -137,7 +145,7 @@ class PrincipalOutputs:
     @classmethod
     def of(
         cls, comparisons: list[Comparison], directions: Directions, Y: Floats
-    ) -> PrincipalOutputs:
+    ) -> ReachedOutputs:
         """Calibrate the responses' deviations out of fold."""
         mean, sd = _out_of_fold(comparisons, directions)
         temperatures = temper(
@@ -175,9 +183,9 @@ class PrincipalOutputs:
     def covariance(self, Z: Floats) -> Floats:
         """Return the covariance over the rows, shape (p, m, m)."""
         parts = SeparateOutputs(self.predictors).covariance(Z)
-        shares = self.directions.basis**2
+        shares = self.directions.map**2
         rest = self.directions.rest[:, None, None] ** 2 * np.eye(len(Z))
-        factor = (self.directions.scale * self.temperatures)[:, None, None] ** 2
+        factor = self.temperatures[:, None, None] ** 2
         covariance: Floats = factor * (np.einsum("rp,rmk->pmk", shares, parts) + rest)
         return covariance
 
@@ -192,7 +200,7 @@ class PrincipalOutputs:
         return laws
 
 
-Outputs = SeparateOutputs | PrincipalOutputs
+Outputs = SeparateOutputs | ReachedOutputs
 
 
 def fit_outputs(
@@ -200,8 +208,8 @@ def fit_outputs(
     fold: Ints,
     compare_one: Callable[[Floats], Comparison],
     *,
-    principal: bool,
-    reduce: bool,
+    preserve: bool,
+    field: bool,
 ) -> tuple[Outputs, list[Comparison], list[Mixture]]:
     """Fit all responses; return predictor, comparisons, and the laws of the responses out of fold.
 
@@ -211,17 +219,22 @@ def fit_outputs(
     fold : ndarray of int of shape (n,)
     compare_one : callable
         Compares the members on one response of shape (n,).
-    principal, reduce : bool
-        Whether to use principal coordinates, and only so many as describe unseen rows.
+    preserve, field : bool
+        See `SurrogateRegressor`; a field preserves too.
     """
-    if not principal:
+    if not (preserve or field):
         comparisons = [compare_one(y) for y in Y.T]
         separate = SeparateOutputs(tuple(each.predictor for each in comparisons))
         return separate, comparisons, [each.law for each in comparisons]
-    directions = Directions.learn(Y, fold, reduce=reduce)
-    comparisons = [compare_one(c) for c in directions.coordinates(Y).T]
-    outputs = PrincipalOutputs.of(comparisons, directions, Y)
+    directions, Q = Directions.reducing(Y, fold) if field else Directions.projecting(Y)
+    comparisons = [compare_one(q) for q in Q.T]
+    outputs = ReachedOutputs.of(comparisons, directions, Y)
     return outputs, comparisons, outputs.out_of_fold(comparisons)
+
+
+def _moments(Y: Floats) -> tuple[Floats, Floats]:
+    scale = Y.std(axis=0)
+    return Y.mean(axis=0), np.where(scale > 0, scale, 1.0)
 
 
 def _basis(U: Floats) -> Floats:

@@ -25,7 +25,7 @@ from surefoot.surrogates.ensemble.folds import assign_folds, replicate_groups
 from surefoot.surrogates.ensemble.mixture import Mixture
 from surefoot.surrogates.ensemble.scores import score_law
 from surefoot.surrogates.inputs import UnitCube
-from surefoot.surrogates.outputs import PrincipalOutputs, fit_outputs
+from surefoot.surrogates.outputs import ReachedOutputs, fit_outputs
 from surefoot.surrogates.stack import Comparison, compare
 
 if TYPE_CHECKING:
@@ -44,10 +44,11 @@ class SurrogateWarning(UserWarning):
 class SurrogateRegressor(RegressorMixin, BaseEstimator):
     """Compare many surrogates on one table of folds, and predict with their calibrated mixture.
 
-    In every fold everything is learned again: warp of the response, scaling, polynomial basis,
-    length scales. Each candidate's deviations are calibrated out of fold, weights maximise the
-    out-of-fold log score, and the predictive law is the mixture: its mean, quantiles, density and
-    samples all come from it. Naive baselines compete too.
+    In every fold each candidate is learned again: warp of the response, polynomial basis, length
+    scales. All rows decide only which are tried, and with `field` the coordinates. Each candidate's
+    deviations are calibrated out of fold, weights maximise the out-of-fold log score, and the
+    predictive law is the mixture: its mean, quantiles, density and samples all come from it. Naive
+    baselines compete too.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         "free" adds candidates for noise; "auto" looks.
     linear_constraints : {None, "preserve"}
         With "preserve", whatever is linear and true of all responses of the table, such as parts
-        that sum to one, is true of every prediction.
+        that sum to one, is true of every prediction: it is projected onto what the runs reach.
     field : bool
         Whether the responses are one field or curve: they are reduced to as many principal
         coordinates as describe unseen rows (at most 20).
@@ -172,8 +173,8 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
             Y,
             self.fold_,
             partial(self._compare, Z, groups),
-            principal=self.field or self.linear_constraints is not None,
-            reduce=self.field,
+            preserve=self.linear_constraints is not None,
+            field=self.field,
         )
         self.scores_ = [score_law(y, law, groups) for y, law in zip(Y.T, laws, strict=True)]
         self.remarks_ = list(dict.fromkeys(self.remarks_))
@@ -302,7 +303,7 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
 
     @property
     def estimate_(self) -> list[dict[str, Any]]:
-        """Of each response: nrmse and nlpd of the stack, corrected for the choosing."""
+        """Of each response: nrmse and nlpd of the stack, corrected for choosing its weights."""
         return [leaderboard.corrected(each, self._seed) for each in self._separate("estimate_")]
 
     @property
@@ -401,13 +402,13 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
 
     def _separate(self, what: str) -> list[Comparison]:
         compared = self._compared()
-        if isinstance(self._model, PrincipalOutputs):
-            found = "responses in principal coordinates"
+        if isinstance(self._model, ReachedOutputs):
+            found = "responses that were fitted as one field, or projected to preserve identities"
             raise InputError(what, found, "responses fitted each on its own")
         return compared
 
     def _response_names(self) -> list[str]:
-        if isinstance(self._model, PrincipalOutputs):
+        if self.field:
             return [f"coordinate {k}" for k in range(len(self.comparisons_))]
         return list(self.output_names_)
 

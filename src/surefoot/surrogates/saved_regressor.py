@@ -13,7 +13,7 @@ from surefoot.surrogates.domain import Domain
 from surefoot.surrogates.ensemble.warps import restore_warp
 from surefoot.surrogates.inputs import UnitCube
 from surefoot.surrogates.members import FittedMember, Member
-from surefoot.surrogates.outputs import Directions, PrincipalOutputs, SeparateOutputs
+from surefoot.surrogates.outputs import Directions, ReachedOutputs, SeparateOutputs
 from surefoot.surrogates.stack import Predictor
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def save(model: SurrogateRegressor, path: PathName) -> None:
         "domain": {"radius": model.domain_.radius, "declared": model.domain_.declared},
         "predictors": predictors,
     }
-    if isinstance(model._model, PrincipalOutputs):
+    if isinstance(model._model, ReachedOutputs):
         arrays |= grouped("directions", vars(model._model.directions))
         arrays["temperatures"] = model._model.temperatures
     write(path, type(model).__name__, settings, arrays)
@@ -66,7 +66,7 @@ def load(kind: type[Model], path: PathName) -> Model:
             for p, each in enumerate(settings["predictors"])
         )
         if directions := group(arrays, "directions"):
-            model._model = PrincipalOutputs(
+            model._model = ReachedOutputs(
                 predictors, Directions(**directions), arrays["temperatures"]
             )
         else:

@@ -33,7 +33,7 @@ _SEEDS = {
     "development": 3,
     "once": 3,
     "fresh": 5,
-    "real": 5,
+    "real": 3,
     SENSITIVITY: 5,
     "optimum of branin": 10,
     "optimum of hartmann6": 5,

@@ -12,6 +12,7 @@ from surefoot.surrogates.card.build import build_card
 from surefoot.surrogates.card.document import Card
 from surefoot.surrogates.card.evidence import make_card
 from surefoot.surrogates.regressor import SurrogateRegressor
+from surefoot.surrogates.simulation.comparing import failed_inputs
 from surefoot.surrogates.simulation.design import Design
 from surefoot.surrogates.simulation.probes import Probe
 from surefoot.surrogates.simulation.simulator import Simulator
@@ -190,7 +191,7 @@ def project(folder: Path) -> Project:
     design = Design("lhs", 24, seed=1, reason="nothing is known of the response")
     study.run(design, executor="serial", progress=False)
     model = SurrogateRegressor(["pce"], cv=4, warps="identity", space=SPACE, random_state=3)
-    model.fit(*study.data())
+    model.fit(*study.data(), failed=failed_inputs(study))
     model.save(folder / "surrogate.npz")
     declarations = declared(data__design_reason=None)
     card = make_card(study, model, folder / "surrogate.npz", declarations, PROBES)

@@ -97,3 +97,16 @@ def test_errors_come_first() -> None:
 def test_a_reason_that_a_field_does_not_apply_is_an_answer() -> None:
     stated = declared(need__alternatives={"not_applicable": "a student's exercise"})
     assert lint(build_card(evidence(), stated)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("learning.family", ["automated search"]),
+        ("learning.details", "none"),
+        ("evaluation.scores", [{"output": ["y"], "metric": "nrmse", "estimate": "0.1"}]),
+        ("evaluation.baselines", [{"output": ["y"], "metric": "nrmse", "estimate": "0.1"}]),
+    ],
+)
+def test_a_card_that_was_edited_by_hand_is_still_read(path: str, value: Any) -> None:
+    assert isinstance(lint(edited(complete(), path, value=value)), list)

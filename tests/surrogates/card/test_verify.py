@@ -24,6 +24,7 @@ from surefoot.surrogates.card.evidence import make_card
 from surefoot.surrogates.card.fields import FIELDS
 from surefoot.surrogates.card.verify import verify
 from surefoot.surrogates.regressor import SurrogateRegressor
+from surefoot.surrogates.simulation.comparing import failed_inputs
 from surefoot.surrogates.simulation.design import Design
 from surefoot.surrogates.simulation.simulator import Simulator
 from surefoot.surrogates.simulation.study import Study
@@ -111,6 +112,11 @@ CARDS: dict[str, tuple[str, Callable[[Card], Card]]] = {
     "several seeds": ("learning.settings", change("learning.seeds", to=[3, 4])),
     "folds": ("evaluation.protocol.folds", change("learning.settings", "cv", to=5)),
     "setting that is none": ("learning.settings", change("learning.settings", "depth", to=5)),
+    "seed that is none": ("learning.settings", change("learning.seeds", to=["x"])),
+    "candidates that are none": (
+        "learning.settings", change("learning.settings", "candidates", to=5)),
+    "output that is a list": (
+        "learning.settings", change("learning.settings", "outputs", to=[["y"]])),
     "output that is none": (
         "learning.settings", change("learning.settings", "outputs", to=["z"])),
     "settings that are none": ("learning.settings", change("learning.settings", to=[])),
@@ -305,7 +311,8 @@ def test_somebody_elses_candidates_are_refitted_from_the_given_model(
     made: Project, tmp_path: Path
 ) -> None:
     model = SurrogateRegressor([("ridge", Ridge())], cv=4, space=SPACE, warps="identity")
-    card = make_card(made.study, model.fit(*made.study.data()), made.artefact, {}, {})
+    model.fit(*made.study.data(), failed=failed_inputs(made.study))
+    card = make_card(made.study, model, made.artefact, {}, {})
     assert card["learning.settings"]["value"]["candidates"] == ["('ridge', Ridge())"]
     without = verify(card, made.study, made.artefact, probes={})
     assert "learning.settings" in {moved.field for moved in without.moved}
@@ -313,3 +320,10 @@ def test_somebody_elses_candidates_are_refitted_from_the_given_model(
     found = verify(card, made.study, made.artefact, model=given, probes={})
     # The file is another surrogate's, and that is all there is to find.
     assert {moved.field for moved in found.moved} == {"artefacts.model"}
+
+
+def test_numbers_of_tiny_outputs_are_compared_in_their_own_unit(made: Project) -> None:
+    found = {"data.outputs": [{"name": "y", "low": 1e-13, "high": 3e-13, "mean": 2e-13}]}
+    rows = [{"name": "y", "low": 1e-13, "high": 3e-13, "mean": 1e-13}]
+    card = edited(made.card, "data.outputs", value=rows)
+    assert "data.outputs.y.mean" in {moved.field for moved in checking._compare(card, found, 1e-6)}

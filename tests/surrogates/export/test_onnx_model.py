@@ -112,8 +112,12 @@ def test_not_a_number_never_reaches_a_leaf(family: str) -> None:
 def test_constant_columns_are_fed_and_have_no_part() -> None:
     wide = np.insert(X, 1, 7.0, axis=1)
     model = SurrogateRegressor(["gp-se"], cv=4).fit(wide, Y)
-    new = np.insert(np.vstack([X[:1], NEW]), 1, 8.0, axis=1)
+    new = np.insert(np.vstack([X[:2], NEW]), 1, 7.0, axis=1)
+    new[1, 1] = 8.0
     assert_agrees(model, new, {"X": new}, Y)
+    mean, _, in_domain = run(model, {"X": new})
+    assert np.isfinite(mean[:2]).all()
+    assert in_domain[:2].tolist() == [True, False]
     new[0, 1] = np.nan
     mean, _, in_domain = run(model, {"X": new})
     assert np.isnan(mean[0])

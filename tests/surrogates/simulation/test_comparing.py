@@ -104,6 +104,8 @@ def test_an_extension_ends_when_little_is_promised(tmp_path: Path) -> None:
     told = made.extend(30, tolerance=0.999, executor="serial", progress=False)
     assert told.stopped_early
     assert len(made.data()[0]) == 12
+    with pytest.raises(InputError, match="tolerance: found nan"):
+        made.extend(30, tolerance=np.nan, executor="serial", progress=False)
 
 
 def test_an_extension_avoids_where_runs_fail(tmp_path: Path) -> None:

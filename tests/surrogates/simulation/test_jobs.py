@@ -105,8 +105,11 @@ def test_what_a_folder_may_hold(study: Study, tmp_path: Path) -> None:
     collected = study.collect(jobs)
     assert collected.recorded == {"ok": 1, "invalid": 2}
     assert collected.missing == ("run-00001",)
+    (jobs / "run-00001" / "exit.txt").write_text("killed\n")  # by a script of somebody's own
+    assert study.collect(jobs).recorded == {"invalid": 1}
+    assert study.runs()["reason"][1].startswith("exit.txt: found 'killed'; allowed: the exit code")
     table = study.runs()
-    assert table["status"].tolist() == ["ok", "missing", "invalid", "invalid"]
+    assert table["status"].tolist() == ["ok", "invalid", "invalid", "invalid"]
     assert table["reason"][2].startswith("output flow: found 'much'; allowed: a number")
     assert np.isnan(table["wall_s"][0])
 
@@ -138,6 +141,13 @@ def test_folders_of_another_store_are_refused(study: Study, tmp_path: Path) -> N
     other = Study(study.simulator, tmp_path / "other")
     with pytest.raises(InputError, match="run-00000: found .*; allowed: a run of .*other"):
         other.collect(tmp_path / "jobs")
+
+
+@pytest.mark.parametrize("content", ["[]", '{"runs": 3}', '{"runs": ["run-00000"]}', "{"])
+def test_an_index_that_is_none_is_refused(study: Study, tmp_path: Path, content: str) -> None:
+    (tmp_path / "index.json").write_text(content)
+    with pytest.raises(InputError, match=r"found no readable index\.json"):
+        study.collect(tmp_path)
 
 
 def test_a_folder_without_an_index_is_refused(study: Study, tmp_path: Path) -> None:

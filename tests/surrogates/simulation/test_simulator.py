@@ -201,6 +201,8 @@ def test_impossible_tables(frame: pd.DataFrame, options: Any, message: str) -> N
         ("runs.csv", "0.1,2,3\n0.2,3,4\n", r"a first row of numbers: 0\.1, 2, 3; .* Add names"),
         ("runs.csv", "1.5,1.5,2\n1,2,3\n", "a first row of numbers"),
         ("runs.csv", "", "No columns to parse"),
+        ("runs.csv", "a,a,2\n1,2,3\n4,5,6\n", "found two columns 'a'"),
+        ("runs.csv", ",a,2\n0,2,3\n1,5,6\n", "no name above column 1; .* leave an index"),
         ("runs.parquet", "x,y\n1,2\n", "allowed: a readable CSV or Parquet file"),
         ("runs.xlsx", "", "file type: found '.xlsx'"),
         (None, "", "No such file"),

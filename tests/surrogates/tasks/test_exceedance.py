@@ -8,10 +8,16 @@ import pytest
 from scipy.stats import norm
 from tests.surrogates.tasks.models import Fake, Shifting
 
+from surefoot.ground.errors import InputError
 from surefoot.surrogates.simulation.space import Real, Space
 from surefoot.surrogates.tasks.exceedance import Exceedance
 
 SPACE = Space(a=Real(-10, 10), b=Real(-10, 10))
+
+
+def test_a_threshold_is_a_number():
+    with pytest.raises(InputError, match="threshold: found nan"):
+        Exceedance(0, threshold=np.nan)
 
 
 def normal(U):

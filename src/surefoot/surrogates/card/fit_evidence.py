@@ -12,7 +12,7 @@ from surefoot.ground.intervals import Interval
 from surefoot.surrogates.candidates.registry import baselines
 from surefoot.surrogates.ensemble.scores import Scores
 from surefoot.surrogates.leaderboard import as_good_as_best, corrected, scores_of
-from surefoot.surrogates.outputs import PrincipalOutputs
+from surefoot.surrogates.outputs import ReachedOutputs
 
 if TYPE_CHECKING:
     from surefoot.surrogates.regressor import SurrogateRegressor
@@ -73,7 +73,7 @@ def _scores(model: SurrogateRegressor) -> dict[str, Any]:
         "evaluation.coverage": [row for named in scored for row in _coverage(*named)],
         "evaluation.pit": [row for named in scored for row in _pit(*named)],
     }
-    if not isinstance(model._model, PrincipalOutputs):
+    if not isinstance(model._model, ReachedOutputs):
         compared = list(zip(model.output_names_, model.comparisons_, strict=True))
         found["evaluation.parity"] = [row for named in compared for row in _parity(*named)]
         found["evaluation.corrected"] = [

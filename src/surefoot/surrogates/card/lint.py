@@ -161,12 +161,13 @@ def _incomplete_family(card: Card) -> Iterator[Finding]:
     family = card["learning.family"]["value"]
     if family is None:
         return
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         remedy = f"Name one of: {', '.join(FAMILIES)}."
         sentence = f"{family!r} is not a known family of learning."
         yield Finding("unknown-family", "warning", "learning.family", sentence, remedy)
         return
-    details = card["learning.details"]["value"] or {}
+    details = card["learning.details"]["value"]
+    details = details if isinstance(details, Mapping) else {}
     for name in FAMILIES[family]:
         if details.get(name) in (None, ""):
             sentence = f"Learning by {family} must report its {name.replace('_', ' ')}."
@@ -185,17 +186,15 @@ def _uncompared_sources(card: Card) -> Iterator[Finding]:
 
 def _no_gain(card: Card) -> Iterator[Finding]:
     scores = {
-        (row.get("output"), row.get("metric")): row.get("estimate")
+        (str(row.get("output")), row.get("metric")): row.get("estimate")
         for row in card.rows("evaluation.scores")
+        if isinstance(row.get("metric"), str)
     }
     for row in card.rows("evaluation.baselines"):
-        ours, naive = scores.get((row.get("output"), row.get("metric"))), row.get("estimate")
-        if (
-            row.get("metric") == "nrmse"
-            and ours is not None
-            and naive is not None
-            and ours >= naive
-        ):
+        ours, naive = scores.get((str(row.get("output")), "nrmse")), row.get("estimate")
+        if row.get("metric") != "nrmse" or not isinstance(naive, int | float):
+            continue
+        if isinstance(ours, int | float) and ours >= naive:
             sentence = f"For {row.get('output')} it does no better than: {row.get('baseline')}."
             remedy = "Use the naive model, or get more runs."
             yield Finding("no-gain", "error", "evaluation.baselines", sentence, remedy)

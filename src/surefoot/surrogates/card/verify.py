@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Relative: what a refit on another processor may differ by in the last digits.
 TOLERANCE = 1e-6
+# Of the range of the smallest output: what may be left of a difference that should be zero.
+_ROUNDING = 1e-12
 
 
 def verify(
@@ -108,14 +110,17 @@ def _refit(card: Card, study: Study, model: SurrogateRegressor | None) -> Surrog
 
     X, Y = study.data()
     seeds, settings = card["learning.seeds"]["value"], card["learning.settings"]["value"]
-    if not isinstance(seeds, list) or len(seeds) != 1:
+    if not (isinstance(seeds, list) and len(seeds) == 1 and type(seeds[0]) is int):
         raise InputError("learning.seeds", seeds, "the one seed of the fit")
     if not isinstance(settings, dict):
         raise InputError("learning.settings", settings, "settings by name")
     settings = dict(settings)
     outputs, space = settings.pop("outputs", None), settings.pop("space", None)
-    if not isinstance(outputs, list) or not set(outputs) <= set(Y):
+    if not isinstance(outputs, list) or not all(output in list(Y) for output in outputs):
         raise InputError("learning.settings.outputs", outputs, f"some of {list(Y)}")
+    for name in ("candidates", "warps"):
+        if not isinstance(settings.get(name, []), str | list):
+            raise InputError(f"learning.settings.{name}", settings[name], "a name, or a list")
     if model is None:
         known = SurrogateRegressor(space=study.simulator.space if space == "declared" else None)
         if unknown := sorted(settings.keys() - known.get_params().keys()):
@@ -126,6 +131,9 @@ def _refit(card: Card, study: Study, model: SurrogateRegressor | None) -> Surrog
 
 
 def _compare(card: Card, found: Mapping[str, Any], tolerance: float) -> Iterator[Moved]:
+    outputs = found.get("data.outputs", [])
+    spans = [abs(row["high"] - row["low"]) for row in outputs if "low" in row and "high" in row]
+    rounding = _ROUNDING * min([1.0, *filter(None, spans)])
     for path, field in FIELDS.items():
         ours, measured = card[path], _measured(card, path)
         if field.by == "machine":
@@ -138,7 +146,7 @@ def _compare(card: Card, found: Mapping[str, Any], tolerance: float) -> Iterator
             yield Moved(path, ours.get("value"), found[path], sentence)
         elif measured:
             for place, before, after in differences(ours["value"], finite(found[path])):
-                if not _close(before, after, tolerance):
+                if not _close(before, after, tolerance, rounding):
                     sentence = (
                         f"{value_words(before, 60)} on the card, {value_words(after, 60)} now"
                     )
@@ -147,19 +155,20 @@ def _compare(card: Card, found: Mapping[str, Any], tolerance: float) -> Iterator
 
 
 def _cites_other(card: Card, path: str) -> Iterator[Moved]:
-    for name, cited in (card[path].get("evidence") or {}).items():
+    evidence = card[path].get("evidence")
+    for name, cited in evidence.items() if isinstance(evidence, dict) else ():
         known = card[f"artefacts.{name}"]["value"]
         if cited != known:
             yield Moved(path, cited, known, f"cites another {name} than the card's")
 
 
-def _close(a: Any, b: Any, tolerance: float) -> bool:
+def _close(a: Any, b: Any, tolerance: float, rounding: float) -> bool:
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (a, b))
     if numbers and isinstance(a, float) | isinstance(b, float):
         # Differences of nearly equal numbers are rounding where they should be zero.
-        return math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-12)
+        return math.isclose(a, b, rel_tol=tolerance, abs_tol=rounding)
     if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        return all(_close(x, y, tolerance) for x, y in zip(a, b, strict=True))
+        return all(_close(x, y, tolerance, rounding) for x, y in zip(a, b, strict=True))
     return type(a) is type(b) and a == b
 
 
@@ -170,7 +179,8 @@ def _artefact_differs(
     X, _ = study.data()
     stored = type(fitted).load(artefact).predict(X, on_extrapolation="ignore")
     again = fitted.predict(X, on_extrapolation="ignore")
-    if stored.shape != again.shape or not np.allclose(stored, again, rtol=tolerance, atol=1e-12):
+    rounding = _ROUNDING * np.ptp(again, axis=0)
+    if stored.shape != again.shape or not np.allclose(stored, again, tolerance, rounding):
         sentence = "its predictions are not those of a refit"
         yield Moved("artefacts.model", None, None, sentence)
 

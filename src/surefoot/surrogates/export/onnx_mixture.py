@@ -22,7 +22,7 @@ from surefoot.surrogates.export import onnx_formulas, onnx_trees
 from surefoot.surrogates.export.onnx_formulas import Law
 from surefoot.surrogates.export.onnx_graph import Graph, Tensor
 from surefoot.surrogates.members import FittedMember
-from surefoot.surrogates.outputs import Outputs, PrincipalOutputs
+from surefoot.surrogates.outputs import Outputs, ReachedOutputs
 from surefoot.surrogates.stack import Predictor
 
 _FORMULAS: dict[type, Callable[[Graph, Any, Tensor], Law]] = {
@@ -49,17 +49,17 @@ def moments(graph: Graph, outputs: Outputs, Z: Tensor, blank: Tensor) -> Law:
     mean, sd = (
         graph.concatenate([part + blank for part in parts]) for parts in zip(*laws, strict=True)
     )
-    if not isinstance(outputs, PrincipalOutputs):
+    if not isinstance(outputs, ReachedOutputs):
         return mean, sd
     to = outputs.directions
     return (
-        to.centre + to.scale * (mean @ to.basis),
-        to.scale * (sd**2 @ to.basis**2 + to.rest**2).sqrt() * outputs.temperatures,
+        (mean - to.origin) @ to.map + to.centre,
+        (sd**2 @ to.map**2 + to.rest**2).sqrt() * outputs.temperatures,
     )
 
 
 def inside(domain: Domain, Z: Tensor, blank: Tensor, strayed: Tensor) -> Tensor:
-    """Return `SurrogateRegressor.in_domain` for the rows of `Z`, (m, 1); nothing blank is inside."""
+    """Return `SurrogateRegressor.in_domain` of every row, (m, 1); nothing blank is inside."""
     squares = (domain.rows**2).sum(axis=1)
     between = Z.row_sum_of_squares() + squares - 2 * Z @ domain.rows.T
     ways = between.row_min().at_least(0).sqrt() / max(domain.radius, np.finfo(float).tiny)
