@@ -59,9 +59,12 @@ def drawn(case: Case, seed: int) -> Runs:
 def methods_of(case: Case) -> list[str]:
     """Return which methods a case can afford: ours, peers with their defaults, peers tuned."""
     found = [OURS, "sklearn-gp", "botorch-gp"]
+    few, function = case.inputs <= _MANY_INPUTS, isinstance(case, FunctionCase)
+    if few or (function and case.inputs <= _TOO_MANY_INPUTS):
+        found.append("smt-kriging")
     if case.inputs <= _TOO_MANY_INPUTS:
-        found += ["smt-kriging", "sklearn-gp-tuned"]
-    if case.inputs <= _MANY_INPUTS and isinstance(case, FunctionCase):
+        found.append("sklearn-gp-tuned")
+    if few and function:
         found += ["smt-kriging-tuned", "botorch-gp-tuned"]
     return found
 

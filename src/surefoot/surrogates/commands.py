@@ -36,7 +36,9 @@ def init(
 
     with narrated(typed_command()):
         write_template(project, table=from_table, command=command, outputs=_names(outputs))
-    typer.echo(f"fill in: {project}\nthen: surefoot surrogates need")
+    typer.echo(
+        f"fill in: {project}\nthen: surefoot surrogates {'compare' if from_table else 'need'}"
+    )
 
 
 @app.command()

@@ -143,9 +143,7 @@ class ReachedOutputs:
     temperatures: Floats
 
     @classmethod
-    def of(
-        cls, comparisons: list[Comparison], directions: Directions, Y: Floats
-    ) -> ReachedOutputs:
+    def of(cls, comparisons: list[Comparison], directions: Directions, Y: Floats) -> ReachedOutputs:
         """Calibrate the responses' deviations out of fold."""
         mean, sd = _out_of_fold(comparisons, directions)
         temperatures = temper(

@@ -269,6 +269,8 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (n, m) or (n, m, p)
         """
+        if n < 0:
+            raise InputError("n", n, "a number of draws, 0 or more")
         drawn = self._model.sample(self._points(X), n, stream(seed, "surrogate sample"))
         return drawn[:, :, 0] if self._single else drawn
 

@@ -36,11 +36,12 @@ _INTROS: Mapping[str, str] = {
     "real": (
         "Outputs of real simulators and experiments, learned from at most 150 rows and judged on "
         "at most 1,000 others. There is noise in some, categories in others. Of the peers only "
-        "scikit-learn's is tuned here, up to 20 inputs; SMT's takes minutes above that and is left "
-        "out."
+        "scikit-learn's is tuned here, up to 20 inputs; SMT's takes minutes beyond nine and is left "
+        "out there."
     ),
     "development": (
-        "Methods were chosen with these in view: a guard against getting worse, no evidence."
+        "Methods were chosen with these in view: a guard against getting worse, no evidence. Peers "
+        "have their defaults."
     ),
     "once": "Looked at in passing while developing; nothing was chosen by them.",
 }
