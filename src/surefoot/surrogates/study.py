@@ -13,7 +13,7 @@ from surefoot.surrogates.cases import CASES, GROUPS, TITLES, TableCase
 from surefoot.surrogates.cells import OURS, PEERS, TUNED, methods_of
 from surefoot.surrogates.measured import mean
 from surefoot.surrogates.sections import sections
-from surefoot.surrogates.summaries import AT_BEST, DEFAULTS, derive
+from surefoot.surrogates.summaries import AT_BEST, DEFAULTS, derive, is_exact
 from surefoot.surrogates.task_cells import (
     BEST_RUN,
     CONSERVATION,
@@ -124,12 +124,18 @@ def lead(results: Results) -> str:
         if (one := mean(results, task, OURS, f"nrmse ÷ {against}")) and one.estimate > 1
     ]
     losses = f"It is further off on: {'; '.join(lost)}." if lost else "It is further off on none."
+    exact = [
+        CASES[task].title for task in GROUPS[group] if is_exact(results.values(task, OURS, "nrmse"))
+    ]
+    without = (
+        f" Left out of these figures, as ours is exact there: {'; '.join(exact)}." if exact else ""
+    )
     worse = "" if min(gains) > 0 else " (not better than each)"
     text = (
         f"On {TITLES[group].lower()}, its errors are **{ratio.estimate:.2f}** times those of "
         f"{rivals}{spread}. {losses} By log score it leads by **{min(gains):.1f} to "
         f"{max(gains):.1f} nats**{worse}; intervals of 95 % hold **{100 * covers.estimate:.1f} %** "
-        f"of new responses.{_optima(results)}"
+        f"of new responses.{without}{_optima(results)}"
     )
     return text.replace("-", "−")
 

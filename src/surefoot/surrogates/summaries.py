@@ -17,6 +17,7 @@ AGAINST: tuple[str, ...] = (DEFAULTS, AT_BEST)
 _RATIOS = ("nrmse", "crps")
 _MEANS = ("coverage_95", "cpu_s")
 _HONESTY = "reported / true"
+_ROUNDING = 1e-8
 
 Seeds: TypeAlias = pd.Series  # one value a seed
 
@@ -28,7 +29,7 @@ def derive(table: pd.DataFrame) -> pd.DataFrame:
     a group, by method over the cases it ran: ``nrmse ÷ ours``, ``crps ÷ ours`` (geometric
     means), ``nats behind ours``, ``coverage_95``, ``cpu_s`` (means), ``cases``; of ours
     also the geometric means of its ratios to the best peer and of ``reported / true``, and of each
-    the case that is worst.
+    the case that is worst. Cases in which ours is exact are left out of all sums, see `is_exact`.
     """
     table = by_method(table)
     added = [table]
@@ -68,13 +69,29 @@ class _Group:
         """Whether any peer was tuned on any case."""
         return not set(self.methods).isdisjoint(TUNED.values())
 
+    @property
+    def judged(self) -> list[str]:
+        """The cases that sums rest on: those in which ours is not exact in every seed."""
+        left = [task for task in self.tasks if not is_exact(self.of(task, OURS, "nrmse"))]
+        return left or self.tasks
+
     def ran(self, method: str, metric: str) -> list[str]:
-        """Return the cases that have both this method and ours."""
+        """Return the judged cases that have both this method and ours."""
         return [
             task
-            for task in self.tasks
+            for task in self.judged
             if self.of(task, method, metric) is not None and self.of(task, OURS, metric) is not None
         ]
+
+
+def is_exact(errors: Iterable[float] | None) -> bool:
+    """Say whether nothing but rounding is left of the errors (NRMSE) of a case.
+
+    Our polynomials contain some functions. Ratios of rounding errors say nothing, and one such case
+    would decide any geometric mean.
+    """
+    values = [] if errors is None else list(errors)
+    return bool(values) and all(value < _ROUNDING for value in values)
 
 
 def _summed_up(group: str, cells: _Group) -> Iterable[pd.DataFrame]:
@@ -86,11 +103,12 @@ def _summed_up(group: str, cells: _Group) -> Iterable[pd.DataFrame]:
             name = f"{metric} ÷ {against}"
             for task, ratio in ratios.items():
                 yield _rows(task, OURS, name, ratio)
-            yield _rows(group, OURS, name, _geometric(ratios.values()))
-            yield _rows(group, OURS, f"highest {name}", _extreme(ratios, _log_mean, np.argmax))
-    covers = {task: _present(cells, task, "coverage_95") for task in cells.tasks}
+            judged = {task: ratios[task] for task in cells.judged}
+            yield _rows(group, OURS, name, _geometric(judged.values()))
+            yield _rows(group, OURS, f"highest {name}", _extreme(judged, _log_mean, np.argmax))
+    covers = {task: _present(cells, task, "coverage_95") for task in cells.judged}
     yield _rows(group, OURS, "lowest coverage_95", _extreme(covers, _plain_mean, np.argmin))
-    honest = {task: _present(cells, task, _HONESTY) for task in cells.tasks}
+    honest = {task: _present(cells, task, _HONESTY) for task in cells.judged}
     yield _rows(group, OURS, _HONESTY, _geometric(honest.values()))
     yield _rows(group, OURS, f"lowest {_HONESTY}", _extreme(honest, _log_mean, np.argmin))
 
