@@ -177,3 +177,13 @@ def test_what_is_no_law_is_refused(change, message):
 def test_quantiles_at_the_ends_are_refused(q):
     with pytest.raises(InputError, match=r"probabilities in \(0, 1\)"):
         law_of(1).quantile(q)
+
+
+def test_a_hopeless_member_does_not_decide_the_crps():
+    """The tail of a wide logarithm, far beyond all responses, is not counted."""
+    y = np.exp(np.linspace(0, 3, 30))
+    plain, wide = fit_warp("identity", y), fit_warp("log", y)
+    good = Component(plain, 0.95, np.zeros(2), np.full(2, 0.1))
+    hopeless = Component(wide, 0.05, np.zeros(2), np.full(2, 200.0))
+    scores = Mixture((good, hopeless)).crps(np.full(2, y.mean()))
+    assert (scores < 5 * np.ptp(y)).all()

@@ -69,7 +69,12 @@ def _distance(mean: Floats, variance: Floats) -> Floats:
 
 def _integral(mixture: Mixture, y: Floats, above: float, below: float) -> Floats:
     """Return the score restricted to responses from `above` to `below`."""
-    parts = [c.at(_DEVIATIONS[:, None]) for c in mixture.components if c.weight > 0]
+    # As far as warps are known: the tail of a wide logarithm beyond would be all there is to see.
+    parts = [
+        c.warp.inverse(c.mean + c.sd * _DEVIATIONS[:, None])
+        for c in mixture.components
+        if c.weight > 0
+    ]
     # Pieces out of reach shrink to nothing, and y ends a piece: the integrand jumps there.
     cuts = np.sort(np.clip(np.concatenate([*parts, y[None]]), above, below), axis=0)
     middle, half = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts, axis=0) / 2
