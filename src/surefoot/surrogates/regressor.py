@@ -17,7 +17,7 @@ from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.notices import warn
 from surefoot.ground.saved import PathName
 from surefoot.ground.streams import stream
-from surefoot.surrogates import intake, leaderboard, saved_regressor
+from surefoot.surrogates import flags, intake, leaderboard, saved_regressor
 from surefoot.surrogates.choice import CONSTANT, choose_members
 from surefoot.surrogates.domain import Domain
 from surefoot.surrogates.ensemble.conformal import cv_plus
@@ -177,6 +177,10 @@ class SurrogateRegressor(RegressorMixin, BaseEstimator):
             field=self.field,
         )
         self.scores_ = [score_law(y, law, groups) for y, law in zip(Y.T, laws, strict=True)]
+        for name, response in zip(self.output_names_, Y.T, strict=True):
+            self.remarks_ += flags.of_response(name, response)
+        for name, compared in zip(self._response_names(), self.comparisons_, strict=True):
+            self.remarks_ += flags.of_fit(name, compared)
         self.remarks_ = list(dict.fromkeys(self.remarks_))
         if CONSTANT in self.remarks_:
             warn(CONSTANT, SurrogateWarning)
