@@ -218,7 +218,7 @@ def test_outputs_that_keep_a_law_have_errors_that_are_not_corrected(tmp_path: Pa
     compared = compare(Project.load(path), tmp_path / "out", "made by hand")
     assert not compared.corrected
     assert str(compared).startswith("flow: NRMSE")
-    assert list(compared.boards) == ["coordinate 0", "coordinate 1"]
+    assert list(compared.boards) == ["flow", "heat"]
     assert list(compared.to_dict()["nrmse"]) == ["flow", "heat"]
     assert "corrected" not in compare_page(compared, "runs.csv", "x").lead
 
