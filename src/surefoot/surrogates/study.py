@@ -142,8 +142,8 @@ def lead(results: Results) -> str:
     text = (
         f"On {TITLES[group].lower()}, its errors are **{ratio.estimate:.2f}** times those of "
         f"{rivals}{spread} in the geometric mean{middle}. {losses} By log score it leads by "
-        f"**{min(gains):.1f} to {max(gains):.1f} nats**{worse}; intervals of 95 % hold **{100 * covers.estimate:.1f} %** "
-        f"of new responses.{without}{_optima(results)}"
+        f"**{min(gains):.1f} to {max(gains):.1f} nats**{worse}; intervals of 95 % hold "
+        f"**{100 * covers.estimate:.1f} %** of new responses.{without}{_optima(results)}"
     )
     return text.replace("-", "−")
 
