@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 from surefoot.ground import readers
+from surefoot.ground.catalogue_people import PEOPLE_ENTRIES
 from surefoot.ground.catalogue_simulators import SIMULATOR_ENTRIES
 from surefoot.ground.catalogue_uci import UCI_ENTRIES
 from surefoot.ground.entry import Entry, File, Form
 from surefoot.ground.errors import one_of
 
 TableName = Literal[
-    "additive-manufacturing", "adult", "cardiac1", "cardiac2", "cardiac4", "cardiac6",
-    "composite-material", "concrete", "engineering1", "flights", "german-credit",
-    "lithium-ion-data", "reactiondiffusion1", "taiwan-credit", "yacht",
+    "additive-manufacturing", "adult", "cardiac1", "cardiac2", "cardiac4", "cardiac6", "cardio",
+    "composite-material", "concrete", "engineering1", "flights", "framingham", "german-credit",
+    "give-me-some-credit", "lithium-ion-data", "nhefs", "reactiondiffusion1", "taiwan-credit",
+    "yacht",
 ]  # fmt: skip
 ArraysName = Literal["fashion-mnist", "fashion-mnist-mini", "shakespeare"]
 
@@ -35,6 +37,7 @@ _IMAGES = {
 _ENTRIES = (
     *UCI_ENTRIES,
     *SIMULATOR_ENTRIES,
+    *PEOPLE_ENTRIES,
     Entry(
         name="fashion-mnist",
         title="Fashion-MNIST: 28×28 grey images of ten kinds of clothing",

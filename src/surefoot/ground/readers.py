@@ -64,9 +64,11 @@ def joined_csv(*parts: bytes, columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.concat([_csv(part) for part in parts], axis=1).set_axis(list(columns), axis=1)
 
 
-def ordered_csv(content: bytes, *, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read a table and put its columns in order."""
-    return _csv(content)[list(columns)]
+def ordered_csv(
+    content: bytes, *, columns: tuple[str, ...], sep: str = ",", missing: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Read `columns` of a table, in this order; `missing` are the words for no value."""
+    return _csv(content, sep=sep, na_values=list(missing))[list(columns)]
 
 
 def parquet(content: bytes) -> pd.DataFrame:
