@@ -68,9 +68,9 @@ class Report:
         """Record and print a figure."""
         bar, met = None, None
         if at_most is not None:
-            bar, met = f"≤ {at_most:g}", value <= at_most
+            bar, met = f"≤ {at_most:g}", bool(value <= at_most)
         elif at_least is not None:
-            bar, met = f"≥ {at_least:g}", value >= at_least
+            bar, met = f"≥ {at_least:g}", bool(value >= at_least)
         self.figures.append(Figure(name, float(value), unit, bar, met))
         self.say(str(self.figures[-1]))
 
