@@ -15,6 +15,7 @@ from tests.surrogates.card.examples import complete, declared, evidence
 from typer.testing import CliRunner, Result
 
 from surefoot.ground.errors import InputError, InterruptedRunError, UnmetError
+from surefoot.ground.narration import narrated
 from surefoot.surrogates.card.build import build_card
 from surefoot.surrogates.commands import app
 from surefoot.surrogates.compare_page import compare_page
@@ -22,7 +23,7 @@ from surefoot.surrogates.predictions import predict_table
 from surefoot.surrogates.project import Project
 from surefoot.surrogates.regressor import SurrogateRegressor
 from surefoot.surrogates.simulation.space import Categorical, Real, Space
-from surefoot.surrogates.workflow import compare, narrated
+from surefoot.surrogates.workflow import compare
 
 front = typer.Typer()
 front.add_typer(app, name="surrogates")
@@ -276,7 +277,7 @@ def test_points_are_printed_and_nothing_is_run(tmp_path: Path) -> None:
 
 
 def test_a_warning_is_a_note_and_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with narrated("surefoot surrogates card"):
+    with narrated("surefoot surrogates card", keeps=True):
         for _ in range(2):
             warnings.warn("doubtful", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "note: doubtful\n"
@@ -284,5 +285,5 @@ def test_a_warning_is_a_note_and_told_once(capsys: pytest.CaptureFixture[str]) -
 
 def test_ctrl_c_says_how_to_go_on() -> None:
     with pytest.raises(InterruptedRunError, match="to go on: surefoot surrogates card --out o"):
-        with narrated("surefoot surrogates card --out o"):
+        with narrated("surefoot surrogates card --out o", keeps=True):
             raise KeyboardInterrupt

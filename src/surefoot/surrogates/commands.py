@@ -31,10 +31,10 @@ def init(
     outputs: Annotated[str, typer.Option(help="Comma-separated.")] = "",
 ) -> None:
     """Write a project file to be filled in: simulator, inputs, design, tasks, card."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.project_template import write_template
-    from surefoot.surrogates.workflow import narrated
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         write_template(project, table=from_table, command=command, outputs=_names(outputs))
     typer.echo(
         f"fill in: {project}\nthen: surefoot surrogates {'compare' if from_table else 'need'}"
@@ -52,10 +52,11 @@ def need(
     as_json: AsJson = False,
 ) -> None:
     """Tell from a few pilot runs, which are kept, whether a surrogate is warranted."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import assess_need, narrated
+    from surefoot.surrogates.workflow import assess_need
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         found = assess_need(Project.load(project), task_runs, executor)
     print_json(found.to_dict()) if as_json else typer.echo(str(found))
 
@@ -70,10 +71,11 @@ def design(
     as_json: AsJson = False,
 ) -> None:
     """Print the points of the design as CSV, or write them as jobs to be submitted."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import narrated, settled
+    from surefoot.surrogates.workflow import settled
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         opened = Project.load(project)
         planned = opened.design_to_run()
         if emit is None:
@@ -98,10 +100,10 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Read what submitted jobs came to. Collect again when more have ended."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import narrated
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         found = Project.load(project).study().collect(folder)
     if as_json:
         print_json({"recorded": found.recorded, "missing": found.missing})
@@ -120,10 +122,11 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run the design. Run again to go on: only what is missing is run."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import narrated, run_design
+    from surefoot.surrogates.workflow import run_design
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         status = run_design(
             Project.load(project), executor, retry_failed=retry_failed, command=typed_command()
         )
@@ -133,10 +136,11 @@ def run(
 @app.command()
 def status(project: _Project = _TOML, as_json: AsJson = False) -> None:
     """Show how many runs came to what, why, at which cost, and the designs that asked for them."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import described_designs, narrated
+    from surefoot.surrogates.workflow import described_designs
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         study = Project.load(project).study()
         found, designs = study.status(), described_designs(study)
     if as_json:
@@ -162,10 +166,10 @@ def extend(
     as_json: AsJson = False,
 ) -> None:
     """Choose and run more points where they help most. Run again to go on."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import narrated
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         opened = Project.load(project)
         opened.refuse_absent_program()
         found = opened.study().extend(
@@ -177,10 +181,11 @@ def extend(
 @app.command()
 def compare(project: _Project = _TOML, out: Out = _OUT, as_json: AsJson = False) -> None:
     """Fit candidates on shared folds, mix them, and score the mixture, also at its tasks."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates import workflow
     from surefoot.surrogates.project import Project
 
-    with workflow.narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         compared = workflow.compare(Project.load(project), out, typed_command())
     for remark in compared.remarks:
         typer.echo(f"note: {remark}", err=True)
@@ -193,11 +198,12 @@ def compare(project: _Project = _TOML, out: Out = _OUT, as_json: AsJson = False)
 @app.command()
 def card(project: _Project = _TOML, out: Out = _OUT, as_json: AsJson = False) -> None:
     """Fit as `compare` does, measure what a card asks for, and write the card in four formats."""
+    from surefoot.ground.narration import narrated
     from surefoot.surrogates.card.lint import lint
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import CARDS, narrated, write_card
+    from surefoot.surrogates.workflow import CARDS, write_card
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         written = write_card(Project.load(project), out)
     asked = len(lint(written))
     files = [str(out / name) for name in CARDS]
@@ -221,11 +227,12 @@ def verify(
 ) -> None:
     """Measure a card again from runs and model, and say what moved; exit 3 if anything did."""
     from surefoot.ground.errors import UnmetError
+    from surefoot.ground.narration import narrated
     from surefoot.ground.numerals import counted
     from surefoot.surrogates.project import Project
-    from surefoot.surrogates.workflow import audit, narrated
+    from surefoot.surrogates.workflow import audit
 
-    with narrated(typed_command()):
+    with narrated(typed_command(), keeps=True):
         found = audit(Project.load(project), card, model, rerun)
     print_json(found.to_dict()) if as_json else typer.echo(str(found))
     if not found.ok:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.files import replacing
-from surefoot.surrogates.project import within
+from surefoot.ground.project_files import within
 from surefoot.surrogates.regressor import SurrogateRegressor
 from surefoot.surrogates.simulation.tables import read_table
 

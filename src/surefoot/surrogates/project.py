@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from surefoot.ground.errors import InputError, one_of
+from surefoot.ground.project_files import checked, read_project, within
 from surefoot.surrogates.card.build import build_card
 from surefoot.surrogates.project_keys import (
     COMPARE,
@@ -22,7 +21,6 @@ from surefoot.surrogates.project_keys import (
     SOURCES,
     TABLES,
     TASKS,
-    checked,
 )
 from surefoot.surrogates.simulation.calls import CommandCall
 from surefoot.surrogates.simulation.design import Design
@@ -74,7 +72,9 @@ class Project:
             allowed; the message names table and key.
         """
         path = Path(path)
-        content = checked(f"{path}, table", _read(path), TABLES, ["simulator"])
+        content = checked(
+            f"{path}, table", read_project(path, "surefoot surrogates init"), TABLES, ["simulator"]
+        )
         simulator = _simulator(path, content)
         return cls(
             path,
@@ -113,25 +113,6 @@ class Project:
                 raise InputError(where, script, f"a script, such as one beside {self.path.name}")
         elif "{" not in program and shutil.which(program) is None:
             raise InputError(where, program, f"a program, on the PATH or beside {self.path.name}")
-
-
-@contextmanager
-def within(place: str) -> Iterator[None]:
-    """Put `place` in front of where an input error says that it is."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place} {error.where}", error.found, error.allowed) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        allowed = "a project file; `surefoot surrogates init` writes one"
-        raise InputError(str(path), error.strerror, allowed) from error
-    except ValueError as error:  # not UTF-8, or not TOML
-        raise InputError(str(path), str(error), "TOML") from error
 
 
 def _simulator(path: Path, content: Mapping[str, Any]) -> Simulator:

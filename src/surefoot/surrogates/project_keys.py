@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from surefoot.ground.errors import InputError, one_of
-
-# Whether a value is of the kind, and how to say what it must be.
-Kind = tuple[Callable[[Any], bool], str]
+from surefoot.ground.project_files import Kind
 
 
 def _text(value: Any) -> bool:
@@ -63,26 +60,3 @@ TASKS: Mapping[str, Mapping[str, Kind]] = {
     },
     "exceedance": {"output": _OUTPUT, "threshold": _NUMBER, "seed": _WHOLE},
 }  # fmt: skip
-
-
-def checked(
-    place: str,
-    table: Mapping[str, Any],
-    kinds: Mapping[str, Kind],
-    needed: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Return `table` if it has known keys only, the `needed` among them, of the right kinds.
-
-    Raises
-    ------
-    InputError
-        Naming `place` and key, and the nearest key to one that is unknown.
-    """
-    for key, value in table.items():
-        is_of_kind, words = kinds[one_of(f"{place} key", key, kinds)]
-        if not is_of_kind(value):
-            raise InputError(f"{place} {key}", value, words)
-    for key in needed:
-        if key not in table:
-            raise InputError(f"{place} {key}", "nothing", kinds[key][1])
-    return dict(table)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from surefoot.ground.errors import InputError, InterruptedRunError, UnmetError
+from surefoot.ground.errors import InputError, UnmetError
 from surefoot.ground.files import replacing
 from surefoot.ground.numerals import counted
 from surefoot.ground.progress import say
-from surefoot.surrogates.project import Project, within
+from surefoot.ground.project_files import within
+from surefoot.surrogates.project import Project
 from surefoot.surrogates.simulation.design import Design
 from surefoot.surrogates.simulation.study import Study
 
@@ -30,26 +29,6 @@ CARDS = ("card.json", "card.md", "card.html", "card.tex")
 _TASK_RUNS = 1e5
 # What the regressor calls a parameter at fault; other errors of a fit are the runs'.
 _OF_SETTINGS = ("candidate", "candidates", "cv", "folds", "linear_constraints", "noise", "warp")
-
-
-@contextmanager
-def narrated(command: str) -> Iterator[None]:
-    """Show warnings as notes, each once, and tell after Ctrl-C how to go on."""
-    told: set[str] = set()
-
-    def note(message: Warning | str, *_: Any) -> None:
-        if str(message) not in told:
-            told.add(str(message))
-            say(f"note: {message}")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = note  # type: ignore[assignment]
-        try:
-            yield
-        except KeyboardInterrupt as error:
-            msg = f"stopped: runs that had finished are kept; to go on: {command}"
-            raise InterruptedRunError(msg) from error
 
 
 def assess_need(project: Project, task_runs: float | None, executor: str) -> Need:
