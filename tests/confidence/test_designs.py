@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from surefoot.confidence.cases import FULL, directions
-from surefoot.confidence.designs import adult, fingerprint, flights
+from surefoot.confidence.designs import adult, flights
 from surefoot.confidence.repetitions import population_of
 from surefoot.ground.datasets import load
 
@@ -35,8 +35,3 @@ def test_adults_are_a_population_with_a_truth() -> None:
     truth = dict(zip(design.names, population_of({"table": "adult"}).truth, strict=True))
     assert truth["education"] > 0
     assert truth["married"] > 1
-
-
-def test_a_fingerprint_is_that_of_the_files() -> None:
-    assert fingerprint("adult") == fingerprint("adult")
-    assert len(fingerprint("adult")) >= 64

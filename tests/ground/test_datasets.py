@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 
 from surefoot.ground import checksums
-from surefoot.ground.catalogue import CATALOGUE, ArraysName, TableName
+from surefoot.ground.catalogue import CATALOGUE, ArraysName, TableName, find
 from surefoot.ground.content import Table
-from surefoot.ground.datasets import PACKAGED, data_folder, fetch, load, where
+from surefoot.ground.datasets import PACKAGED, data_folder, fetch, files_of, load, where
 from surefoot.ground.entry import File, Form
 from surefoot.ground.errors import DataUnavailableError, InputError
 
@@ -356,6 +356,15 @@ def test_what_can_only_be_had_by_hand_says_so(toy):
         load("toy", download=True)
     with pytest.raises(DataUnavailableError, match="no download of toy/a"):
         fetch("toy")
+    with pytest.raises(DataUnavailableError, match="put toy/a"):
+        files_of("toy")
+
+
+def test_files_are_identified_by_their_checksums_unread(folder, toy):
+    toy(file("toy/a"))
+    (folder / "toy").mkdir(parents=True)
+    (folder / "toy" / "a").write_bytes(b"not what it should be")
+    assert files_of("toy") == find("toy").original.files[0].sha256
 
 
 def test_what_only_ships_with_surefoot_needs_no_fetching():

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.confidence.losses import LogLoss, Loss, Squared
-from surefoot.ground.catalogue import find
-from surefoot.ground.datasets import unavailable, where
 from surefoot.ground.streams import stream
 
 if TYPE_CHECKING:
@@ -83,12 +81,3 @@ def adult(frame: pd.DataFrame) -> Design:
 
 
 DESIGNS = {"flights": flights_drawn, "adult": adult}
-
-
-def fingerprint(name: str) -> str:
-    """Return what identifies the files of a named table, without reading them."""
-    place, entry = where(name), find(name)
-    form = {"folder": entry.original, "packaged": entry.packaged}.get(place.kind)
-    if form is None:
-        raise unavailable(name)
-    return "+".join(file.sha256 for file in form.files)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.confidence.designs import Design, fingerprint, flights
+from surefoot.confidence.designs import Design, flights
 from surefoot.confidence.estimators import SGDInferenceRegressor
 from surefoot.confidence.streams.row_stream import RowStream
 from surefoot.ground import checksums
 from surefoot.ground.catalogue import find
-from surefoot.ground.datasets import unavailable, where
+from surefoot.ground.datasets import files_of, unavailable, where
 from surefoot.ground.work import Cell
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ _ROWS = 65_536
 def stream_cells(seeds: Sequence[int]) -> list[Cell]:
     """Return a cell for each order of the rows."""
     params = {"task": "flights stream", "method": "ours"}
-    function, data = "surefoot.confidence.flights_stream:measure", fingerprint("flights")
+    function, data = "surefoot.confidence.flights_stream:measure", files_of("flights")
     return [
         Cell(f"flights stream/seed={seed}", function, params, seed, _VERSION, data)
         for seed in seeds

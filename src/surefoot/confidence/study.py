@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from surefoot.confidence.cases import COLD_STEPS, FULL, QUICK
-from surefoot.confidence.designs import fingerprint
 from surefoot.confidence.flights_stream import stream_cells
 from surefoot.confidence.repetitions import Case, by_method
 from surefoot.confidence.sections import sections
 from surefoot.confidence.td_cells import garnet_cells
+from surefoot.ground.datasets import files_of
 from surefoot.ground.intervals import mean_interval
 from surefoot.ground.study import Results, Scale, Study
 from surefoot.ground.verdicts import Check
@@ -32,7 +32,7 @@ def cells(scale: Scale, seeds: Sequence[int]) -> list[Cell]:
     found = []
     for task, case in cases(scale).items():
         if "table" in case.population:
-            case = dataclasses.replace(case, data=fingerprint(case.population["table"]))
+            case = dataclasses.replace(case, data=files_of(case.population["table"]))
         found += case.cells(task, seeds)
     if scale == "full":
         found += [*stream_cells(seeds), *garnet_cells(seeds)]

@@ -110,6 +110,21 @@ def load(name: str, *, download: bool = False) -> Table | Arrays:
     return Table(name, value, entry.target, source)
 
 
+def files_of(name: str) -> str:
+    """Return what identifies the files of a dataset, without reading them: their checksums.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the data is not on this machine.
+    """
+    entry, place = catalogue.find(name), where(name)
+    form = {"folder": entry.original, "packaged": entry.packaged}.get(place.kind)
+    if form is None:
+        raise unavailable(name)
+    return "+".join(file.sha256 for file in form.files)
+
+
 def fetch(name: str) -> tuple[Path, ...]:
     """Download the files of dataset `name` that the data folder lacks, and verify them.
 

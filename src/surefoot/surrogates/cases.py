@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.ground.catalogue import TableName, find
-from surefoot.ground.datasets import load, unavailable, where
+from surefoot.ground.datasets import files_of, load
 from surefoot.ground.streams import stream, subseed
 from surefoot.surrogates.functions import problem, problems_of
 from surefoot.surrogates.simulation.design import Design
@@ -110,11 +110,7 @@ class TableCase:
     @property
     def data(self) -> str:
         """Fingerprint of the files, without reading them."""
-        place, entry = where(self.table), find(self.table)
-        form = {"folder": entry.original, "packaged": entry.packaged}.get(place.kind)
-        if form is None:
-            raise unavailable(self.table)
-        return "+".join(file.sha256 for file in form.files)
+        return files_of(self.table)
 
     def draw(self, seed: int) -> Runs:
         """Return the rows of a seed."""
