@@ -13,14 +13,24 @@ if TYPE_CHECKING:
     from surefoot import averaging as averaging
     from surefoot import confidence as confidence
     from surefoot import groups as groups
+    from surefoot import incentives as incentives
     from surefoot import surrogates as surrogates
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "__version__", "averaging", "confidence", "groups", "surrogates"]
+_ROOMS = ("averaging", "confidence", "groups", "incentives", "surrogates")
+__all__ = [
+    "InputError",
+    "__version__",
+    "averaging",
+    "confidence",
+    "groups",
+    "incentives",
+    "surrogates",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("averaging", "confidence", "groups", "surrogates"):
+    if name in _ROOMS:
         return importlib.import_module(f"surefoot.{name}")
     if name == "InputError":
         return importlib.import_module("surefoot.ground.errors").InputError

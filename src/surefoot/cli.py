@@ -18,6 +18,7 @@ from surefoot.averaging import commands as averaging_commands
 from surefoot.confidence import commands as confidence_commands
 from surefoot.ground.errors import MissingExtraError, SurefootError
 from surefoot.groups import commands as groups_commands
+from surefoot.incentives import commands as incentives_commands
 from surefoot.options import AsJson, Executor, Out, Seeds, print_json
 from surefoot.rooms import ROOMS
 from surefoot.surrogates import commands as surrogates_commands
@@ -38,6 +39,7 @@ app.add_typer(data_commands.app, name="data")
 app.add_typer(groups_commands.app, name="groups", help=ROOMS["groups"].question)
 app.add_typer(averaging_commands.app, name="averaging", help=ROOMS["averaging"].question)
 app.add_typer(confidence_commands.app, name="confidence", help=ROOMS["confidence"].question)
+app.add_typer(incentives_commands.app, name="incentives", help=ROOMS["incentives"].question)
 app.add_typer(surrogates_commands.app, name="surrogates", help=ROOMS["surrogates"].question)
 
 

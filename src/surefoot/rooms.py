@@ -46,6 +46,7 @@ ROOMS: Mapping[str, Room] = {
     "incentives": Room(
         "What will people do to pass, and is it what we want?",
         "effort profiles under causality and uncertainty",
+        "surefoot.incentives.study:STUDY",
     ),
     "recommend": Room(
         "What will each person like, new ones included?", "attention autoencoder and boosted trees"

@@ -18,6 +18,7 @@ from surefoot.groups.rivals import (
     JTTClassifier,
     LastLayerRetraining,
 )
+from surefoot.incentives import IncentiveClassifier
 from surefoot.surrogates import SurrogateRegressor
 
 # What an estimator is checked with: small, and with argmax, since thresholds make predict choose
@@ -43,6 +44,11 @@ STACKS = [
     SurrogateRegressor(["gp-se"], cv=3, warps="identity"),
     SurrogateRegressor(["pce"], cv=3, noise="free", linear_constraints="preserve"),
 ]
+RULES = [
+    IncentiveClassifier(),
+    IncentiveClassifier(loss="squared"),
+]
+WISHING = [IncentiveClassifier(desirable={"x0": 1}, beta=0.1)]
 NEEDS_GROUPS = [GroupReweightedClassifier(**SMALL), GroupDROClassifier(**SMALL)]
 
 _SAMPLING = "rows are drawn in keyed minibatches: a weight of 2 is not the same draw as two rows"
@@ -61,15 +67,24 @@ _KEYED = {
 }
 
 
+_WISHING = {
+    "check_fit2d_1feature": "of one feature, all effort is wanted: that is refused as a mistake",
+}
+
+
 def _expected(estimator: Any) -> dict[str, str]:
-    if estimator in STACKS:
+    if estimator in [*STACKS, *RULES]:
         return {}
+    if estimator in WISHING:
+        return _WISHING
     return _KEYED if estimator in INFERENCE else _FAILING
 
 
 @pytest.mark.filterwarnings("ignore::surefoot.groups.selection.SmallValidationWarning")
 @pytest.mark.filterwarnings("ignore::surefoot.confidence.ConfidenceWarning")
-@parametrize_with_checks([*ESTIMATORS, *INFERENCE, *STACKS], expected_failed_checks=_expected)
+@parametrize_with_checks(
+    [*ESTIMATORS, *INFERENCE, *STACKS, *RULES, *WISHING], expected_failed_checks=_expected
+)
 def test_contract(estimator: Any, check: Any) -> None:
     check(estimator)
 

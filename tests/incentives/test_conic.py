@@ -30,6 +30,14 @@ def test_offsets_on_both_sides(p: float) -> None:
     assert program.solve().x[0] == pytest.approx(3 - reach, abs=1e-6)
 
 
+@pytest.mark.parametrize("p", [1.0, 1.7, 2.0, np.inf])
+def test_the_norm_of_nothing_is_0(p: float) -> None:
+    program = Conic(1)
+    program.linear([1.0])
+    program.norm(np.zeros((0, 1)), np.zeros(0), [1.0], -2.0, p)
+    assert program.solve().x[0] == pytest.approx(2.0, abs=1e-7)
+
+
 def test_a_quadratic_program_with_an_equality() -> None:
     program = Conic(2)
     program.quadratic(np.diag([2.0, 4.0]))

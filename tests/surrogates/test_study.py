@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from surefoot.ground.content import Table
+from surefoot.ground.datasets import where
 from surefoot.ground.errors import DataUnavailableError
 from surefoot.ground.study import Results, Settings
 from surefoot.ground.verdicts import evaluate
@@ -178,7 +179,7 @@ def test_quick_scale_has_tables_only_where_they_are(monkeypatch: pytest.MonkeyPa
 
 
 def _place(here: bool, name: str) -> Any:
-    return cases.where("adult") if here else type("Place", (), {"kind": "unavailable"})
+    return where("adult") if here else type("Place", (), {"kind": "unavailable"})
 
 
 def test_a_table_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

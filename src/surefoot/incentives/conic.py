@@ -97,8 +97,10 @@ class Conic:
         """Ask for ``||A x + b||_p <= c.x + d``, p in [1, inf]."""
         A, b = np.atleast_2d(np.asarray(A, dtype=float)), np.atleast_1d(np.asarray(b, dtype=float))
         c = np.asarray(c, dtype=float)
-        k = len(b)
-        if p == 2:
+        k = A.shape[0] if A.size else 0
+        if k == 0:
+            self.at_most(-c, [d])
+        elif p == 2:
             self._add("second order", np.vstack([-c, -A]), np.concatenate([[d], b]))
         elif math.isinf(p):
             self._add("nonnegative", np.vstack([A - c, -A - c]), np.concatenate([d - b, d + b]))

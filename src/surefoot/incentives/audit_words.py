@@ -1,0 +1,157 @@
+"""An audit in words: for the terminal, and the sentences that its page shares."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from surefoot.ground.numerals import counted, number, percent
+
+if TYPE_CHECKING:
+    from surefoot.incentives.auditing import AuditReport
+    from surefoot.incentives.revealing import Disclosure
+
+_MEASURES = {"effort": "of effort", "cost": "of its cost"}
+_WIDTH = 100
+# A ceiling of confidence above this is none to anybody.
+SURE = 0.9995
+# What a wanted direction is called.
+WANTED = {1: "more", -1: "less", 0: ""}
+
+
+def share_of(value: float) -> str:
+    """Return a share as a percentage to one decimal, however small."""
+    return percent(round(value, 3)) if np.isfinite(value) else percent(None)
+
+
+def report_text(report: AuditReport) -> str:
+    """Return what an audit found; sentences are wrapped, tables as wide as their names ask."""
+    return "\n".join(_lines(report))
+
+
+def in_doubt(row: Any) -> bool:
+    """Return whether a row of ``AuditReport.nodes`` has an interval, and one of some width."""
+    return bool(row.high - row.low > 1e-9 * abs(row.effective))
+
+
+def shares_in_words(report: AuditReport) -> str:
+    """Return the wanted share by every measure, such as ``34.5% of effort, 28.9% of its cost``."""
+    if np.isnan(report.shares["effort"]):
+        return "nobody exerts any effort"
+    told = [f"{percent(report.shares[name])} {words}" for name, words in _MEASURES.items()]
+    if "outcome" in report.shares:
+        told.append(f"{number(report.shares['outcome'])} of outcome for each point of score")
+    return ", ".join(told)
+
+
+def perverse_in_words(report: AuditReport) -> Iterator[str]:
+    """Yield a sentence for each wanted node for whose opposite the rule pays."""
+    for row in report.nodes.itertuples(index=False):
+        if row.perverse:
+            paid, wanted = WANTED[-row.wanted], WANTED[row.wanted]
+            sure = row.perverse == "surely" or not in_doubt(row)
+            doubt = "" if sure else ", if the graph is right"
+            yield f"The rule pays for {paid} {row.node}, where {wanted} is wanted{doubt}."
+
+
+def target_in_words(report: AuditReport) -> str:
+    """Return where effort goes if costs are linear, and how firmly."""
+    target = report.target
+    if target.node is None:
+        return "No effort that is allowed raises the score: nobody has a way to pass."
+    wanted = "which is wanted" if target.wanted else "which is not wanted"
+    begun = f"Per unit of cost nothing raises the score like {target.node}, {wanted}"
+    if target.runner_up is None:
+        return f"{begun}; nothing else raises it at all."
+    if target.margin < 1 + 1e-9:
+        return f"{begun}; {target.runner_up} raises it as much: a tie."
+    times = number(target.margin, 2)
+    return f"{begun}; {target.runner_up} would, were {target.node} {times} times as dear."
+
+
+def ceiling_in_words(report: AuditReport) -> str:
+    """Return the surest acceptance that any effort reaches, or nothing if there is no doubt."""
+    lowest = min(report.ceiling.values(), default=1.0)
+    if lowest >= SURE:
+        return ""
+    return f"However large the effort, acceptance gets no surer than {percent(lowest)}."
+
+
+def disclosure_text(found: Disclosure) -> str:
+    """Return what could be told to people in doubt, best first."""
+
+    def line(row: Any) -> Sequence[str]:
+        change = row["share"] - found.nothing["share"]
+        return (row["told"], share_of(row["share"]), share_of(change), share_of(row["movers"]),
+                number(row["cost"]))  # fmt: skip
+
+    head = ("told", f"wanted, of {found.measure}", "change", "move", "mean cost")
+    rows = [*found.table.to_dict("records"), found.nothing, found.everything]
+    best = f"tell: {found.best}" if found.best != "nothing" else "better left unsaid, all of it"
+    return "\n".join([*_columns(head, [line(row) for row in rows]), "", best])
+
+
+def _lines(report: AuditReport) -> Iterator[str]:
+    counts = {words: count for words, count in report.response.counts.items() if count}
+    told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
+    yield f"{counted(len(report.response), 'agent')}: {told}"
+    yield f"wanted: {shares_in_words(report)}"
+    yield ""
+    yield from _columns(
+        ("effort on", "direct", "effective", "interval", "wanted", "mean effort", "of score", ""),
+        [
+            (
+                row.node, number(row.direct), number(row.effective),
+                f"[{number(row.low)}, {number(row.high)}]" if in_doubt(row) else "",
+                WANTED[row.wanted], number(row.effort), share_of(row.score),
+                {"": "", "yes": "perverse", "surely": "perverse, surely"}[row.perverse],
+            )
+            for row in report.nodes.itertuples(index=False)
+        ],
+    )  # fmt: skip
+    yield ""
+    for sentence in _sentences(report):
+        yield from textwrap.wrap(sentence, _WIDTH)
+    if len(report.groups) > 1:
+        yield ""
+        yield from _columns(
+            ("group", "agents", "move", "accepted before", "after", "wanted, of effort"),
+            [
+                (
+                    str(row["group"]), f"{row['agents']:,}", percent(row["moves"]),
+                    percent(row["accepted before"]), percent(row["accepted after"]),
+                    percent(row["effort share"]),
+                )
+                for row in report.groups.to_dict("records")
+            ],
+        )  # fmt: skip
+
+
+def _sentences(report: AuditReport) -> Iterator[str]:
+    yield from perverse_in_words(report)
+    yield target_in_words(report)
+    yield ceiling_in_words(report)
+    if report.accuracy:
+        before, after = report.accuracy["before"], report.accuracy["after"]
+        yield f"Accuracy: {percent(before)} before people respond, {percent(after)} after."
+    if report.outcome:
+        gain, gaming = report.outcome["gain"], report.outcome["gaming"]
+        yield (
+            f"Outcome: {number(gain)} better in the mean; {percent(gaming)} of the score won does "
+            "the outcome no good."
+        )
+
+
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows with their columns aligned, the first to the left."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        first, *others = (
+            text.ljust(width) if i == 0 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        yield "  ".join([first, *others]).rstrip()

@@ -1,0 +1,1 @@
+"""The most accurate rule that rewards what is wanted, with a certificate."""

@@ -1,0 +1,1 @@
+"""What people do who aren't sure of the rule, or of what their effort changes."""

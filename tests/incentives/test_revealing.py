@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from surefoot import InputError
+from surefoot.incentives.agents import Agents
+from surefoot.incentives.beliefs import (
+    ClassifierBelief,
+    FullInformation,
+    GraphBelief,
+    JointBelief,
+)
+from surefoot.incentives.costs import LpCost
+from surefoot.incentives.disclosure import Item, disclosed, doubts
+from surefoot.incentives.graph import CausalGraph
+from surefoot.incentives.revealing import reveal
+from surefoot.incentives.rules import LinearRule
+
+NODES = ["habit", "weight", "pill"]
+GRAPH = CausalGraph.from_dag(NODES, {("habit", "weight"): 0.4}, sd=0.2)
+RULE = LinearRule([-0.3, -0.2, -0.5], 0.4, NODES)
+PEOPLE = pd.DataFrame(np.random.default_rng(8).normal(size=(200, 3)), columns=NODES)
+LAY = GraphBelief(cv={"habit": 0.8, "weight": 0.8, "pill": 0.2})
+WANTED = {"habit": -1, "weight": -1}
+
+
+def test_doubt_of_the_wanted_is_what_to_take_away_and_of_the_pill_what_to_leave() -> None:
+    agents = Agents(PEOPLE, GRAPH, LpCost(2), LAY, confidence=0.9)
+    found = reveal(RULE, agents, WANTED)
+    assert found.exhaustive
+    assert found.best == "effect of habit"
+    told = found.table.set_index("told")
+    assert told.loc["effect of pill", "change"] < 0
+    assert told.index[-1] == "effect of pill"
+    assert found.nothing["share"] < found.everything["share"] < told["share"].iloc[0]
+    pairs = reveal(RULE, agents, WANTED, at_most=2)
+    assert len(pairs.table) == 6
+    assert pairs.best == "effect of habit and effect of weight"
+
+
+def test_telling_all_there_is_gives_full_information() -> None:
+    for belief in (LAY, GraphBelief(), ClassifierBelief(mean={"pill": -0.1}, cv=0.2)):
+        items = doubts(belief, RULE, GRAPH)
+        told = disclosed(belief, items, RULE, GRAPH).moments(RULE, GRAPH)
+        truth = FullInformation().moments(RULE, GRAPH)
+        assert told.certain
+        np.testing.assert_allclose(told.gain, truth.gain)
+        np.testing.assert_allclose(told.theta, truth.theta)
+
+
+def test_both_kinds_of_doubt_can_be_told() -> None:
+    belief = JointBelief(GraphBelief(), ClassifierBelief(cv={"pill": 0.3}))
+    items = doubts(belief, RULE, GRAPH)
+    assert [str(item) for item in items] == ["habit -> weight", "weight of pill"]
+    edge, weight = (disclosed(belief, [item], RULE, GRAPH).moments(RULE, GRAPH) for item in items)
+    assert np.diag(edge.gain_cov).tolist() == pytest.approx([0, 0, (0.3 * 0.5) ** 2])
+    assert np.diag(weight.gain_cov)[2] == 0
+    assert np.diag(weight.gain_cov)[0] == pytest.approx((0.2 * 0.2) ** 2)
+    assert weight.rule_known
+
+
+def test_draws_are_told_too() -> None:
+    told = disclosed(LAY, [Item("node", ("pill",))], RULE, GRAPH)
+    drawn = told.draws(RULE, GRAPH, 50, np.random.default_rng(0))
+    assert (drawn.gains[:, 2] == -0.5).all()
+    assert drawn.gains[:, 0].std() > 0
+
+
+def test_a_wrong_idea_of_an_edge_is_put_right() -> None:
+    wrong = GraphBelief(GRAPH.with_prior(("habit", "weight"), 0.0, 0.1))
+    told = disclosed(wrong, [Item("edge", ("habit", "weight"))], RULE, GRAPH)
+    truth = GRAPH.contribution() @ RULE.weights
+    np.testing.assert_allclose(told.moments(RULE, GRAPH).gain, truth)
+
+
+@pytest.mark.parametrize(
+    ("belief", "kwargs", "match"),
+    [
+        (FullInformation(), {}, "something to disclose"),
+        (LAY, {"at_most": 0}, "at_most: found 0"),
+        (LAY, {"measure": "score"}, "measure: found 'score'"),
+        (LAY, {"items": [Item("weight", ("pill",))]}, "agents know the rule"),
+    ],
+)
+def test_nothing_to_tell(belief: object, kwargs: dict, match: str) -> None:
+    agents = Agents(PEOPLE, GRAPH, LpCost(2), belief)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=match):
+        reveal(RULE, agents, WANTED, **kwargs)
