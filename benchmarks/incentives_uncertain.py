@@ -8,6 +8,7 @@ the graph. Bar 6: agents unsure of both, with edges of three distributions. One 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -393,6 +394,7 @@ def unsure_of_both(report: Report) -> None:
 def main() -> None:
     report = Report("incentives: responses under uncertainty (CPU time)")
     one_thread()
+    warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
     unsure_of_the_rule_speed(report)
     if report.has("cvxpy", "cvxpy"):
         unsure_of_the_rule_exact(report)

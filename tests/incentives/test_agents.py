@@ -49,7 +49,7 @@ def test_movers_land_on_the_threshold_and_all_others_stay() -> None:
 def test_every_agent_has_a_status_and_nothing_is_nan() -> None:
     cost = LpCost(1).directions({"habit": -1}).bounds({"weight": -1.0, "pressure": -0.5})
     frame = (
-        Agents(X, GRAPH, cost.bounds({"habit": -0.5}), budget=2.0).best_response(RULE).to_frame()
+        Agents(X, GRAPH, cost.bounds({"habit": -0.5}), budget=0.3).best_response(RULE).to_frame()
     )
     assert not frame.isna().any().any()
     assert set(frame["status"]) == {"passes already", "moves", "too expensive", "out of reach"}

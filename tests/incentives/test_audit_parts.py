@@ -20,6 +20,14 @@ def test_the_target_is_the_best_gain_for_its_cost() -> None:
     assert found.margin == pytest.approx(1 / 0.8)
 
 
+def test_at_a_tie_the_worse_and_the_better_are_told() -> None:
+    found = target(np.array([-1.0, 0.5, 1.0]), LpCost(1).resolve(NODES), WANTED)
+    assert found.margin == 1
+    assert (found.wanted, found.possibly) == (False, True)
+    clear = target(np.array([-1.0, 0.5, 0.9]), LpCost(1).resolve(NODES), WANTED)
+    assert (clear.wanted, clear.possibly) == (True, True)
+
+
 def test_a_rule_that_pays_for_smoking_has_an_unwanted_target() -> None:
     found = target(np.array([1.0, 0.5, 0.0]), LpCost(1).resolve(NODES), WANTED)
     assert found.node == "smoking"

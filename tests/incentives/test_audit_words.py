@@ -67,7 +67,8 @@ def test_where_effort_goes_at_linear_costs() -> None:
         f"{begun}smoking, which is wanted; pressure would, were smoking 1.50 times as dear."
     )
     assert target_in_words(report(-0.5)) == (
-        f"{begun}smoking, which is wanted; pressure raises it as much: a tie."
+        "Per unit of cost smoking and pressure raise the score alike: a tie, and effort may go to "
+        "either, some of it wanted."
     )
     assert target_in_words(report(0.5)) == (
         f"{begun}pressure, which is not wanted; nothing else raises it at all."

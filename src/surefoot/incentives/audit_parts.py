@@ -15,6 +15,7 @@ from surefoot.incentives.rules import LinearRule
 
 Floats = NDArray[np.float64]
 _ROUNDING = 1e-6
+_TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,17 @@ class Target:
         How many times dearer the node must become for the runner-up to take its place; inf
         without a runner-up, 1 at a tie.
     wanted : bool
-        Whether the effort there goes in a wanted direction.
+        Whether the effort there goes in a wanted direction. At a tie agents may do either, and
+        this is the worse: whether it does on all nodes that share the lead.
+    possibly : bool
+        The better: whether it does on any of them.
     """
 
     node: str | None
     runner_up: str | None
     margin: float
     wanted: bool
+    possibly: bool
 
 
 def useful_gain(gain: Floats, cost: EffortCost) -> Floats:
@@ -51,14 +56,16 @@ def target(gain: Floats, cost: EffortCost, desirable: Desirable) -> Target:
     ratio = np.abs(useful_gain(gain, cost)) / np.sqrt(np.diag(cost.Q))
     first, *others = np.argsort(-ratio, kind="stable")
     if ratio[first] == 0:
-        return Target(None, None, float("inf"), False)
+        return Target(None, None, float("inf"), False, False)
     second = others[0] if others and ratio[others[0]] > 0 else None
-    names = desirable.names
+    names, right = desirable.names, desirable.signs * gain > 0
+    leads = ratio >= ratio[first] * (1 - _TIE)
     return Target(
         names[first],
         None if second is None else names[second],
         float("inf") if second is None else float(ratio[first] / ratio[second]),
-        bool(desirable.signs[first] * gain[first] > 0),
+        bool(right[leads].all()),
+        bool(right[leads].any()),
     )
 
 

@@ -62,12 +62,17 @@ def target_in_words(report: AuditReport) -> str:
     target = report.target
     if target.node is None:
         return "No effort that is allowed raises the score: nobody has a way to pass."
+    if target.margin < 1 + 1e-9:
+        among = "some of it" if target.possibly else "none of it"
+        wanted = "all of it wanted" if target.wanted else f"{among} wanted"
+        return (
+            f"Per unit of cost {target.node} and {target.runner_up} raise the score alike: a tie, "
+            f"and effort may go to either, {wanted}."
+        )
     wanted = "which is wanted" if target.wanted else "which is not wanted"
     begun = f"Per unit of cost nothing raises the score like {target.node}, {wanted}"
     if target.runner_up is None:
         return f"{begun}; nothing else raises it at all."
-    if target.margin < 1 + 1e-9:
-        return f"{begun}; {target.runner_up} raises it as much: a tie."
     times = number(target.margin, 2)
     return f"{begun}; {target.runner_up} would, were {target.node} {times} times as dear."
 

@@ -20,6 +20,7 @@ from surefoot.incentives.graph import CausalGraph
 from surefoot.incentives.measures import Desirable
 from surefoot.incentives.response import Response
 from surefoot.incentives.rules import LinearRule
+from surefoot.incentives.scales import warn_of_scales
 from surefoot.incentives.sensitivity import COLUMNS as SENSITIVITY
 from surefoot.incentives.sensitivity import edge_sensitivity
 from surefoot.incentives.shares import population_shares
@@ -147,6 +148,7 @@ def audit(
     known = as_rule(rule)
     effects = agents.effects
     costs = agents.costs()
+    warn_of_scales(effects, costs.values(), agents.X)
     wanted = Desirable.parse(desirable, effects.efforts)
     for cost in costs.values():
         Desirable.parse(desirable, effects.efforts, cost)

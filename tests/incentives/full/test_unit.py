@@ -1,4 +1,4 @@
-"""Effort for one unit of score: closed forms, the dual norm, directions, ties."""
+"""Effort for one unit of score: closed forms, the dual norm, directions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.incentives.full.programs import BAR, EXPONENTS, INF, least_cost, norm
 from tests.incentives.full.programs import positive as positive_definite
 
 from surefoot.ground.errors import InputError
-from surefoot.incentives.full.unit import ties, unit_response
+from surefoot.incentives.full.unit import unit_response
 
 GAIN, WEIGHTS = np.array([1.0, -2.0, 0.5, 0.0]), np.array([1.0, 3.0, 0.4, 1.0])
 
@@ -115,13 +115,3 @@ def test_scales_of_gain_and_of_cost(gain: list[float], p: float, scale: float) -
     assert dearer.price == pytest.approx(unit.price * scale, rel=1e-10)
     steeper = unit_response(v * scale, norm_cost(p, w))
     np.testing.assert_allclose(steeper.effort * scale, unit.effort, rtol=1e-10)
-
-
-def test_ties() -> None:
-    cost = norm_cost(1, [1.0, 2.0, 1.0, 1.0, 1.0], upper=[INF, INF, INF, 0.0, INF])
-    gain = np.array([1.0, -2.0, 1 - 1e-10, 5.0, 1 - 1e-8])
-    assert ties(gain, cost).tolist() == [True, True, True, False, False]
-    assert ties(gain, cost, tolerance=1e-7).tolist() == [True, True, True, False, True]
-    assert not ties(np.zeros(5), cost).any()
-    # The response takes the first of them.
-    assert unit_response(gain, cost).effort.tolist() == [1, 0, 0, 0, 0]

@@ -25,6 +25,7 @@ from surefoot.incentives.designing.scenarios import SHORT, ScenarioCheck, best_u
 from surefoot.incentives.effects import Effects
 from surefoot.incentives.measures import Measure
 from surefoot.incentives.rules import LinearRule
+from surefoot.incentives.scales import warn_of_scales
 
 Floats = NDArray[np.float64]
 # Convex programs after which a search ends with the gap it has.
@@ -169,6 +170,7 @@ def design(
         directed=directed, forbidden=forbidden, monotone=monotone, scenarios=scenarios,
         groups=groups, margin=margin, method=method, agents=X,
     )  # fmt: skip
+    warn_of_scales(effects, demand.costs.values(), X)
     return design_for(objective, demand)
 
 

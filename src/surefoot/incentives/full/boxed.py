@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from surefoot.ground.errors import one_of
 from surefoot.incentives.full.levers import SLACK, Levers, norm
+from surefoot.incentives.rowwise import rowwise
 
 Floats = NDArray[np.float64]
 Backend = Literal["auto", "numba", "numpy"]
@@ -123,12 +124,12 @@ def _spread(
         free = rising[rows]
         logs = np.where(free, levers.logs, -np.inf)
         pulls = np.exp(logs - logs.max(axis=1, keepdims=True))
-        total = (pulls**target.power) @ target.each
+        total = rowwise(pulls**target.power, target.each)
         unit = (left[rows] / total) ** (1 / target.power)
         y[rows] = np.where(free, unit[:, None] * pulls, y[rows])
         over = free & (y[rows] >= room[rows])
         held = np.where(over, room[rows], 0.0)
-        left[rows] = np.maximum(left[rows] - (held**target.power) @ target.each, 0.0)
+        left[rows] = np.maximum(left[rows] - rowwise(held**target.power, target.each), 0.0)
         y[rows] = np.where(over, held, y[rows])
         rising[rows] = free & ~over
         rows = rows[over.any(axis=1) & rising[rows].any(axis=1)]

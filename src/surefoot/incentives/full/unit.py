@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from surefoot.ground.errors import InputError
 from surefoot.incentives.costs import EffortCost
-from surefoot.incentives.full.levers import Levers
 from surefoot.incentives.full.paths import Path
 
 Floats = NDArray[np.float64]
@@ -67,14 +66,3 @@ def unit_response(gain: Floats, cost: EffortCost) -> UnitResponse | None:
         return None
     price = float(path.rise_norms[0])
     return UnitResponse(path.rises[0], price if cost.p is not None else price**2)
-
-
-def ties(gain: Floats, cost: EffortCost, tolerance: float = 1e-9) -> NDArray[np.bool_]:
-    """Return the nodes that share the best gain for their cost, shape (m,).
-
-    If there are several, the best response at p = 1 is a set; responses take its first node.
-    """
-    levers = Levers.of(gain, cost)
-    mask = np.zeros(cost.size, dtype=bool)
-    mask[levers.nodes[levers.rates >= levers.rates.max(initial=0.0) * (1 - tolerance)]] = True
-    return mask

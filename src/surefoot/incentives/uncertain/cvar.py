@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from surefoot.incentives.costs import EffortCost
 from surefoot.incentives.found import Found
 from surefoot.incentives.margins import MarginDraws
+from surefoot.incentives.rowwise import rowwise
 from surefoot.incentives.status import Status
 from surefoot.incentives.uncertain.calibration import allowed
 from surefoot.incentives.uncertain.programs import cheapest, movable
@@ -52,7 +53,7 @@ def cvar_respond(draws: MarginDraws, X: Floats, confidence: float, cost: EffortC
     extended = np.column_stack([X, np.full(n, -1.0)])
     rule_known = not np.any(draws.theta - draws.theta[0])
     if rule_known and cost.homogeneous:
-        gap = -extended @ draws.theta[0]
+        gap = -rowwise(extended, draws.theta[0])
         unit = _least(_Worst(np.full(len(draws.theta), -1.0), draws.gains, confidence), cost, 0)
         short = gap > 0
         status[short] = Status.NEVER_SURE if unit is None else Status.MOVES

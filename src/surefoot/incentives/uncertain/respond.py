@@ -22,6 +22,7 @@ from surefoot.ground.errors import InputError
 from surefoot.incentives.costs import EffortCost
 from surefoot.incentives.found import Found
 from surefoot.incentives.margins import MarginMoments
+from surefoot.incentives.rowwise import rowwise
 from surefoot.incentives.status import Status
 from surefoot.incentives.uncertain.conic_agents import ConicAgents
 from surefoot.incentives.uncertain.eigenbasis import Eigenbasis
@@ -58,7 +59,7 @@ def respond(
     if z < EVEN:
         z = 0.0
     mean, variance, covariance = moments.at(X)
-    size = np.abs(X) @ np.abs(moments.theta[:-1]) + abs(moments.theta[-1])
+    size = rowwise(np.abs(X), np.abs(moments.theta[:-1])) + abs(moments.theta[-1])
     mean = np.where(np.abs(mean) <= _ROUNDING * size, 0.0, mean)
     unsure = np.flatnonzero(mean < z * np.sqrt(variance))
     effort = np.zeros((len(X), cost.size))
@@ -131,14 +132,15 @@ def _secular(
     basis = Eigenbasis.of(moments.gain_cov, cost)
     if not len(basis.values):
         return np.zeros((len(mean), cost.size)), np.zeros(len(mean), dtype=bool)
-    c = covariance @ basis.vectors
+    c = rowwise(covariance, basis.vectors)
     c[:, basis.values == 0] = 0.0  # rounding: what has no variance has no covariance
     w, found = Secular.of(basis.coordinates(moments.gain), basis.values, z).solve(
         mean, variance, c, backend
     )
-    effort = w @ basis.vectors.T
+    effort = rowwise(w, basis.vectors.T)
     # Verified where it counts, in the original coordinates.
-    gained, own = effort @ moments.gain, np.sum(effort * (effort @ moments.gain_cov), axis=1)
+    gained = rowwise(effort, moments.gain)
+    own = np.sum(effort * rowwise(effort, moments.gain_cov), axis=1)
     shared = 2 * np.sum(effort * covariance, axis=1)
     spread = variance + shared + own
     # Where effort takes away all doubt, what is left is rounding; its root would not be.
