@@ -19,12 +19,14 @@ sys.path.insert(0, str(DOCS))
 import tables_averaging  # noqa: E402
 import tables_confidence  # noqa: E402
 import tables_groups  # noqa: E402
+import tables_incentives  # noqa: E402
 import tables_surrogates  # noqa: E402
 
 ROOMS: dict[str, ModuleType] = {
     "groups": tables_groups,
     "averaging": tables_averaging,
     "confidence": tables_confidence,
+    "incentives": tables_incentives,
     "surrogates": tables_surrogates,
 }
 

@@ -67,7 +67,8 @@ _KNOWN = (
 _PEOPLE = (
     "Five-fold cross-validation, repeated with other folds for each seed. Effort is counted in "
     "standard deviations, each at a cost of 1; graphs are given, their weights estimated from the "
-    "training rows. The share is that of all effort which is wanted, through the graph, at p = 2."
+    "training rows. The share is that of all effort which is wanted, through the graph, at p = 2. "
+    "Intervals cover the choice of folds, not that of people."
 )
 _DOUBT = (
     "Framingham's people, who know the rule and doubt what their effort does: the effect of a "
