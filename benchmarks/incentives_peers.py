@@ -109,9 +109,10 @@ def dice(
     """Compare validity, length and time; `each` is our time an agent, in seconds."""
     import dice_ml
 
-    table = case.X.assign(passes=case.y)
     data = dice_ml.Data(
-        dataframe=table, continuous_features=list(case.X.columns), outcome_name="passes"
+        dataframe=case.X.assign(passes=case.y),
+        continuous_features=list(case.X.columns),
+        outcome_name="passes",
     )
     wrapped = dice_ml.Model(model=model, backend="sklearn")
     for ways in WAYS:
@@ -119,26 +120,40 @@ def dice(
         for method in METHODS:
             np.random.seed(0)  # noqa: NPY002  DiCE draws from the global generators
             random.seed(0)
+            explainer = dice_ml.Dice(data, wrapped, method=method)
             start = time.process_time()
-            with quiet():
-                found = dice_ml.Dice(data, wrapped, method=method).generate_counterfactuals(
-                    ours.X, total_CFs=ways, desired_class=1, features_to_vary=list(case.efforts)
-                )
+            found = ways_of(explainer, ours.X, ways, case)
             taken = (time.process_time() - start) / PEOPLE
-            lengths = np.array([
-                length(example.final_cfs_df_sparse, ours.X.iloc[n], case, rule)
-                for n, example in enumerate(found.cf_examples_list)
-            ])  # fmt: skip
+            lengths = np.array(
+                [length(table, ours.X.iloc[n], case, rule) for n, table in enumerate(found)]
+            )
             shortest = np.minimum(shortest, lengths)
             name, valid = f"DiCE {method}, best of {ways}", np.isfinite(lengths)
             report.add(f"  {name}: valid", 100 * valid.mean(), "%")
-            report.add("  mean length, ours / its shortest", shorter(ours.cost, lengths))
+            if valid.any():
+                report.add("  mean length, ours / its shortest", shorter(ours.cost, lengths))
             report.add("  an agent", taken, "s")
             bar = 1e4 if ways == 1 else None
             report.add(f"16 {name} / ours, time an agent", taken / each, at_least=bar)
         name = f"16 mean length, ours / best of {ways} by the best of {len(METHODS)} methods"
         bar = 0.55 if ways == 1 else None
         report.add(name, shorter(ours.cost, shortest), at_most=bar)
+
+
+def ways_of(
+    explainer: Any, people: pd.DataFrame, ways: int, case: IncentiveCase
+) -> list[pd.DataFrame | None]:
+    """Return what DiCE finds for each person."""
+    from raiutils.exceptions import UserConfigValidationException
+
+    try:
+        with quiet():
+            found = explainer.generate_counterfactuals(
+                people, total_CFs=ways, desired_class=1, features_to_vary=list(case.efforts)
+            )
+    except UserConfigValidationException:  # it found nothing for anybody
+        return [None] * len(people)
+    return [example.final_cfs_df_sparse for example in found.cf_examples_list]
 
 
 def shorter(ours: Floats, theirs: Floats) -> float:
