@@ -15,7 +15,9 @@ from surefoot.incentives.beliefs import (
 )
 from surefoot.incentives.costs import LpCost, QuadraticCost
 from surefoot.incentives.graph import CausalGraph
+from surefoot.incentives.prepared import Prepared
 from surefoot.incentives.rules import LinearRule
+from surefoot.incentives.sampled_belief import SampledBelief
 from surefoot.incentives.status import Status
 
 NODES = ["habit", "weight", "pressure"]
@@ -56,17 +58,39 @@ def test_every_agent_has_a_status_and_nothing_is_nan() -> None:
     assert np.isinf(frame.loc[frame["status"] == "out of reach", "price"]).all()
 
 
-@pytest.mark.parametrize("belief", [FullInformation(), ClassifierBelief(cv=0.2)])
-@pytest.mark.parametrize("size", [1, 7, 400, 1000])
-def test_chunks_are_the_whole(belief: object, size: int) -> None:
-    small = X.iloc[:20] if size == 1 else X
-    cost = LpCost(2).bounds({"weight": lambda table: np.minimum(-1 - table["age"], 0)})
-    agents = Agents(small, GRAPH, LpCost(2) if size == 7 else cost, belief, budget=9.0)
+COUPLED = QuadraticCost([[2.0, 0.3, 0.7], [0.3, 1.0, 0.1], [0.7, 0.1, 3.0]], NODES)
+
+
+@pytest.mark.parametrize("belief", [FullInformation(), GraphBelief(), ClassifierBelief(cv=0.2)])
+@pytest.mark.parametrize(
+    "cost",
+    [
+        LpCost(2),
+        LpCost(3),
+        COUPLED,
+        LpCost(2).bounds({"weight": lambda table: np.minimum(-1 - table["age"], 0)}),
+    ],
+)
+@pytest.mark.parametrize("aim", ["pass", "budget"])
+@pytest.mark.parametrize("size", [1, 7])
+def test_chunks_are_the_whole_digit_for_digit(belief, cost, aim, size: int) -> None:
+    agents = Agents(
+        X.iloc[:24], GRAPH, cost, belief, budget=2.0, aim=aim, confidence=0.8, method="gaussian"
+    )
     whole = agents.best_response(RULE)
     chunks = list(agents.iter_chunks(RULE, size))
-    efforts = np.vstack([chunk.effort for chunk in chunks])
-    np.testing.assert_allclose(efforts, whole.effort, rtol=1e-9, atol=1e-9)
-    assert (np.concatenate([chunk.status for chunk in chunks]) == whole.status).all()
+    for name in ("effort", "price", "cost", "confidence", "score_gain", "status", "accepted"):
+        parts = np.concatenate([getattr(chunk, name) for chunk in chunks])
+        np.testing.assert_array_equal(parts, getattr(whole, name), err_msg=name)
+
+
+def test_a_rule_of_one_feature_has_no_favourite_chunk_either() -> None:
+    graph, rule = CausalGraph.identity(["habit"]), LinearRule([-0.7], 0.5, ["habit"])
+    drawn = RNG.multivariate_normal([-0.7, 0.5], [[0.04, 0.02], [0.02, 0.09]], size=50)
+    belief = SampledBelief(drawn[:, :1], drawn[:, 1], names=["habit"])
+    agents = Agents(X, graph, LpCost(2), belief, confidence=0.8, method="gaussian")
+    alone = np.concatenate([chunk.confidence for chunk in agents.iter_chunks(rule, 1)])
+    np.testing.assert_array_equal(alone, agents.best_response(rule).confidence)
 
 
 def test_rows_in_another_order_do_the_same() -> None:
@@ -203,10 +227,51 @@ def test_an_empty_table_is_answered() -> None:
         (lambda: next(Agents(X, GRAPH, LpCost(2)).iter_chunks(RULE, 0)), "at least 1 agent"),
         (
             lambda: Agents(X, GRAPH, LpCost(2), groups=["a"] * 400).with_table(X),
-            "a column, a number or a mapping",
+            "groups: found one entry an agent; allowed: a column",
         ),
+        (
+            lambda: Agents(X, GRAPH, LpCost(2).bounds({"habit": -np.ones(400)})).with_table(X),
+            r"lower\['habit'\]: found one entry an agent",
+        ),
+        (lambda: Agents(X, GRAPH, LpCost(2), budget="much"), "budget: found 'much'"),
+        (lambda: Agents(X, GRAPH, LpCost(2), confidence="0.9"), "confidence: found '0.9'"),
     ],
 )
 def test_what_is_asked_wrongly_is_refused(make: object, match: str) -> None:
     with pytest.raises(InputError, match=match):
         make()  # type: ignore[operator]
+
+
+def test_plans_serve_tables_without_some_group_but_none_with_a_new_one() -> None:
+    table = X.iloc[:40].assign(place=np.where(X.index[:40] % 2, "town", "village"))
+    agents = Agents(table, GRAPH, LpCost(2), groups="place")
+    whole, prepared = agents.best_response(RULE), Prepared.of(agents, RULE)
+    town = table["place"] == "town"
+    np.testing.assert_array_equal(prepared.respond(table[town]).effort, whole.effort[town])
+    with pytest.raises(InputError, match=r"groups: found 'sea'; .* \['town', 'village'\]"):
+        prepared.respond(table.assign(place="sea"))
+
+
+def test_a_feature_may_have_any_name() -> None:
+    graph, rule = CausalGraph.identity(["self"]), LinearRule([1.0], 2.0, ["self"])
+    response = Agents(pd.DataFrame({"self": [0]}), graph, LpCost(2)).best_response(rule)
+    assert response.moved()["self"].tolist() == [2.0]
+    assert response.X["self"].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("column", "match"),
+    [
+        (pd.date_range("2020", periods=len(X)), r"X\['habit'\]: found dtype.* a column of numbers"),
+        (1j, r"X\['habit'\]: found dtype.* a column of numbers"),
+    ],
+)
+def test_what_is_cast_to_a_number_silently_is_none(column: object, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        Agents(X.assign(habit=column), GRAPH, LpCost(2))
+
+
+def test_columns_have_one_name_each() -> None:
+    table = X.set_axis(pd.MultiIndex.from_product([X.columns, [""]]), axis=1)
+    with pytest.raises(InputError, match=r"X\.columns: found 2 levels; allowed: one name"):
+        Agents(table, GRAPH, LpCost(2))

@@ -10,9 +10,10 @@ from tests.browser import open_page
 from tests.incentives.example_project import example
 from tests.incentives.test_audit_words import report
 
-from surefoot.ground.page import render, write
+from surefoot.ground.page import Page, Section, Table, render, write
 from surefoot.incentives.assumptions import ASSUMPTIONS
 from surefoot.incentives.audit_page import audit_page
+from surefoot.incentives.audit_words import share_of
 from surefoot.incentives.project import Project
 from surefoot.incentives.report_page import frontier_page, report_page
 from surefoot.incentives.reporting import FullReport, full_report
@@ -84,6 +85,38 @@ def test_the_whole_report_has_all_that_was_promised(whole: FullReport) -> None:
     assert "medical" in text
     assert "The ceiling" in text, "nobody gets surer with cv = 0.9"
     assert "numpy" in text
+
+
+def test_the_first_lines_tell_the_designed_rule_with_its_measure(whole: FullReport) -> None:
+    told = report_page(whole, "surefoot").lead
+    assert "the wanted share would be **60.0% of effort**" in told
+    assert whole.after is not None
+    assert f"right about {share_of(whole.after.accuracy['before'])} of them" in told
+    assert "Another rule" not in told
+
+
+def test_costs_begin_where_audit_and_frontier_are(whole: FullReport) -> None:
+    present = whole.costs.iloc[0]
+    assert present["share"] == pytest.approx(whole.audit.shares["effort"])
+    assert whole.frontier is not None
+    prices = whole.frontier.table["price"].to_numpy()
+    assert present.filter(like="beta").to_numpy() == pytest.approx(prices, abs=1e-6)
+
+
+def test_a_way_gets_cheaper_for_every_group(tmp_path: Path) -> None:
+    apart = "[cost.groups.A]\nweights = { blood_pressure = 2 }\n\n[desirable]"
+    setting = Setting.of(Project.load(example(tmp_path, {"[desirable]": apart})))
+    found = full_report(setting, setting.agents(), None)
+    assert found.costs["weight"][0] == 1
+    assert found.costs["share"][0] == pytest.approx(found.audit.shares["effort"])
+
+
+def test_no_table_shows_what_rounding_leaves(whole: FullReport) -> None:
+    for section in report_page(whole, "surefoot").sections:
+        for block in section.blocks:
+            assert not isinstance(block, Table) or "10⁻⁴%" not in render(
+                Page("p", "q", "r", [Section("s", [block])])
+            )
 
 
 def test_what_the_report_computes_is_what_it_shows(whole: FullReport) -> None:

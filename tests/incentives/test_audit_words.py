@@ -10,8 +10,11 @@ from surefoot.incentives.agents import Agents
 from surefoot.incentives.audit_words import (
     ceiling_in_words,
     disclosure_text,
+    efforts_of,
+    outcome_in_words,
     perverse_in_words,
     report_text,
+    share_of,
     shares_in_words,
     target_in_words,
 )
@@ -46,7 +49,7 @@ def test_shares_name_their_measures() -> None:
     # v = (-1.5, -1): effort in the ratio 3 : 2, cost in that of the squares.
     assert shares_in_words(report(-1.0)) == "60.0% of effort, 69.2% of its cost"
     told = shares_in_words(report(-1.0, outcome={"smoking": -0.5}))
-    assert told == "60.0% of effort, 69.2% of its cost, 0.231 of outcome for each point of score"
+    assert told == "60.0% of effort, 69.2% of its cost", "outcomes are no share of effort"
     assert shares_in_words(report(-1.0, threshold=-99)) == "nobody exerts any effort"
 
 
@@ -92,7 +95,7 @@ def test_all_of_it_in_lines_that_fit() -> None:
     labels = np.array([1, 0, 1, 0])
     found = report(-1.0, sd=0.1, y=labels, outcome={"smoking": -0.5})
     lines = report_text(found).splitlines()
-    assert lines[0] == "4 agents: 4 moves"
+    assert lines[0] == "4 people: 4 moves"
     assert max(map(len, lines)) <= 100
     assert "Accuracy: 50.0% before people respond, 50.0% after." in lines
     assert any(line.startswith("Outcome: ") for line in lines)
@@ -106,6 +109,25 @@ def test_groups_stand_below() -> None:
     found = audit(LinearRule([-1.0, -1.0], 0.0, NODES), agents, {"smoking": -1})
     last = report_text(found).splitlines()[-2:]
     assert [line.split()[0] for line in last] == ["a", "b"]
+    assert target_in_words(found).endswith("Where costs go by group, this is by those of a.")
+    assert "by group" not in target_in_words(report(-1.0))
+
+
+def test_outcomes_have_a_sentence_of_their_own() -> None:
+    assert outcome_in_words(report(-1.0)) == ""
+    # Everybody lacks 2: effort (12/13, 8/13) on smoking and pressure, of which smoking counts.
+    found = outcome_in_words(report(-1.0, outcome={"smoking": -0.5}, threshold=2.0))
+    assert found.endswith("0.231 for each point of score won; 30.8% of the score won does the "
+                          "outcome no good.")  # fmt: skip
+    assert outcome_in_words(report(-1.0, outcome={"smoking": -0.5}, threshold=-99)) == ""
+
+
+def test_rounding_is_no_effort_and_no_share() -> None:
+    assert efforts_of([1.0, 1e-12]) == [1.0, 0.0]
+    assert efforts_of([0.0, 0.0]) == [0.0, 0.0]
+    assert share_of(3e-8) == "0.0%"
+    assert share_of(0.0149, 2) == "1.49%"
+    assert share_of(float("nan")) == "no value"
 
 
 @pytest.mark.parametrize(("cv", "best"), [({"smoking": 0.8}, "smoking"), ({"pressure": 0.8}, "")])

@@ -119,3 +119,10 @@ def test_nobody_moves() -> None:
 def test_what_is_asked_wrongly_is_refused(kwargs: dict, match: str) -> None:
     with pytest.raises(InputError, match=match):
         audit(RULE, Agents(PEOPLE, GRAPH, LpCost(2)), WANTED, **kwargs)
+
+
+def test_nobody_is_no_population() -> None:
+    rule = LinearRule([1.0, 1.0], 0.0, ["a", "b"])
+    nobody = pd.DataFrame({"a": [], "b": []}, dtype=float)
+    with pytest.raises(InputError, match="agents: found 'nobody'; allowed: at least one agent"):
+        audit(rule, Agents(nobody, CausalGraph.identity(["a", "b"]), LpCost(2)), {"a": 1})

@@ -227,3 +227,13 @@ def test_a_response_is_a_table_of_the_same_people(response):
     loop = StackelbergLoop(plain(), lambda rule: response(people.X))
     with pytest.raises(InputError, match=r"respond\(rule\): .*a DataFrame of the 100 people"):
         loop.fit(people.X, people.y)
+
+
+def test_a_response_has_all_features_and_one_label_a_person():
+    people, world, _ = simulated(1, n=100)
+    narrow = StackelbergLoop(plain(), lambda rule: people.X[["z1"]])
+    with pytest.raises(InputError, match=r"respond\(rule\): found no column 'z2'; .* of X"):
+        narrow.fit(people.X, people.y)
+    mute = StackelbergLoop(plain(), world.respond, relabel=lambda moved: [1])
+    with pytest.raises(InputError, match=r"relabel\(moved\): found \(1,\); allowed: one label"):
+        mute.fit(people.X, people.y)

@@ -311,6 +311,7 @@ PEERS = pd.DataFrame({"x0": [1.0, 2.0]})
             lambda: SampledBelief(contributions=EffectDraws([[[1.0]]], ["x0"], ["x0"])),
             "SampledBelief.contributions: found 'x0'; allowed: these efforts",
         ),
+        (lambda: JointBelief(GRAPH, ClassifierBelief()), "JointBelief.graph: found 'CausalGraph'"),
         (lambda: PeerBelief.from_peers(PEERS.to_numpy(), [1, 2]), "X: found 'ndarray'"),
         (lambda: PeerBelief.from_peers(PEERS, [1.0]), "one for each of 2 peers"),
         (lambda: PeerBelief.from_peers(PEERS, [1.0, np.nan]), "scores: found"),

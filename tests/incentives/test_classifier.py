@@ -155,3 +155,18 @@ def test_only_the_logistic_loss_has_probabilities() -> None:
     model = IncentiveClassifier(GRAPH, desirable=WANTED, loss="squared").fit(X, Y)
     assert not hasattr(model, "predict_proba")
     assert _share(model) >= 0.5 - 1e-6
+
+
+@pytest.mark.parametrize("accept", [0, 1])
+def test_whoever_moves_to_the_threshold_is_predicted_to_pass(accept: int) -> None:
+    model = IncentiveClassifier(GRAPH, desirable=WANTED, beta=0.8, accept=accept)
+    model.fit(X, np.where(Y == 1, accept, 1 - accept))
+    response = Agents(X, GRAPH, LpCost(2)).best_response(model.rule_)
+    assert response.moves.any()
+    assert (model.predict(response.moved()) == accept).all()
+    np.testing.assert_array_equal(model.predict(X) == accept, model.rule_.accepts(X))
+
+
+def test_one_class_is_nothing_to_tell_apart() -> None:
+    with pytest.raises(InputError, match="y: found only one class; allowed: two classes"):
+        IncentiveClassifier(GRAPH).fit(X, 0 * Y)

@@ -80,7 +80,13 @@ def test_a_norm_grows_in_proportion(weights: np.ndarray, p: float) -> None:
         (lambda: QuadraticCost(np.eye(2), ["a"]), "a square of 1 nodes"),
         (lambda: QuadraticCost([[1.0, 2.0], [0.0, 1.0]], ["a", "b"]), "symmetric"),
         (lambda: QuadraticCost([[1.0, 2.0], [2.0, 1.0]], ["a", "b"]), "eigenvalue -1"),
+        (lambda: QuadraticCost([[np.nan, 0.0], [0.0, 1.0]], ["a", "b"]), "that is not finite"),
         (lambda: QuadraticCost({"a": 0.0}), r"Q\['a'\]: found 0.0"),
+        (lambda: QuadraticCost({"a": "dear"}), r"Q\['a'\]: found 'dear'"),
+        (
+            lambda: LpCost(2).bounds({"weight": "low"}).resolve(NODES),
+            r"lower\['weight'\]: found 'low'",
+        ),
         (lambda: QuadraticCost(np.eye(2), ["a", "b"]).resolve(["a", "c"]), "these: a, c"),
     ],
 )
@@ -93,3 +99,18 @@ def test_bounds_of_another_length_than_the_agents_are_refused() -> None:
     people = pd.DataFrame({"bmi": [30.0, 25.0, 18.0]})
     with pytest.raises(InputError, match="one number, or one an agent"):
         LpCost(2).bounds(upper={"weight": [1.0, 2.0]}).resolve(NODES, people)
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e8])
+def test_no_power_overflows_or_vanishes(size: float) -> None:
+    cost = LpCost(np.int64(100)).resolve(NODES)
+    assert cost.of(np.array([[0.0, -size, 0.0]])) == pytest.approx([size])
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_an_agent_costs_the_same_in_any_company(m: int) -> None:
+    Q = [[2.0, 0.3, 0.7], [0.3, 1.1, 0.1], [0.7, 0.1, 3.0]]
+    cost = QuadraticCost(np.array(Q)[:m, :m], NODES[:m]).resolve(NODES[:m])
+    efforts = np.random.default_rng(0).normal(size=(500, m))
+    alone = np.concatenate([cost.of(effort[None]) for effort in efforts])
+    np.testing.assert_array_equal(cost.of(efforts), alone)

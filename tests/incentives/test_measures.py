@@ -48,6 +48,7 @@ def test_people_are_added_up() -> None:
         ({"smokes": -1}, "did you mean 'smoking'"),
         ({"smoking": 0}, r"desirable\['smoking'\]: found 0"),
         ({"smoking": True}, "found True"),
+        ({"smoking": np.ones(2)}, r"desirable\['smoking'\]: found array"),
         ({"smoking": -1, "weight": -1, "pill": 1}, "every node"),
     ],
 )
@@ -63,3 +64,13 @@ def test_nothing_is_wanted_that_nobody_can_do() -> None:
     one_way = LpCost(2).directions({"weight": 1}).resolve(NODES)
     with pytest.raises(InputError, match=r"desirable\['weight'\]: found -1"):
         Desirable.parse({"weight": -1}, NODES, one_way)
+
+
+@pytest.mark.parametrize("p", [1, 1.5, 2, 7, np.inf, None])
+def test_what_agents_spend_is_their_cost(p: float | None) -> None:
+    given = QuadraticCost({"pill": 3.0}) if p is None else LpCost(p, {"pill": 3.0})
+    cost, rng = given.resolve(NODES), np.random.default_rng(0)
+    efforts = np.vstack([rng.normal(size=(20, 3)), np.zeros(3), [1.0, -1.0, 1 / 3]])
+    wanted, total = WANTED.parts(efforts, cost, "cost")
+    np.testing.assert_allclose(total, cost.of(efforts))
+    assert (wanted <= total).all()

@@ -130,3 +130,9 @@ def test_tables_have_the_same_people():
         MODEL.after(RULE, X, X, latent[:9])
     with pytest.raises(InputError, match=r"X.columns: .*also cause"):
         MODEL.gain(X[["reading"]], X)
+
+
+@pytest.mark.parametrize("latent", [[1.0, math.nan], [[1.0], [2.0]]])
+def test_qualities_are_numbers_one_an_agent(latent):
+    with pytest.raises(InputError, match="latent: found"):
+        OutcomeModel({"a": 1.0}).labels(latent)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from surefoot import InputError
 from surefoot.incentives import presets
 from surefoot.incentives.agents import Agents
 from surefoot.incentives.auditing import audit
@@ -114,3 +115,9 @@ def test_miller_effort_that_leads_nowhere_is_gaming() -> None:
     mixed = audit(grades, agents, {"study": 1}, outcome={"study": 1.0})
     # Study gains .5 a unit, the grade itself 1: e ~ (.5, 1), so .2 of the score is studied for.
     assert mixed.outcome["gaming"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, np.nan])
+def test_perdomo_steps_forward(step: float) -> None:
+    with pytest.raises(InputError, match="step: found"):
+        presets.perdomo(X, ["a"], step)

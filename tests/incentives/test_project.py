@@ -98,6 +98,21 @@ GRAPH = 'nodes = ["bmi", "bp", "sport"]\n'
         ({"data": 'table = "p.csv"\nfeatures = []'}, "[data] features: found []"),
         ({"data": 'table = "p.csv"\nfeatures = ["a", "a"]'}, "each name once"),
         ({"data": 'table = "p.csv"'}, "allowed: also `groups` in [data]"),
+        (
+            {"data": 'table = "p.csv"\ntarget = "a"\naccept = 1\nfeatures = ["a"]'},
+            "[data] features: found 'a'; allowed: columns other than the target",
+        ),
+        (
+            {"data": 'table = "p.csv"\ntarget = "bmi"\naccept = 1'},
+            "[graph] nodes: found 'bmi'; allowed: columns other than the target",
+        ),
+        (
+            {
+                "graph": GRAPH + 'edges = [{ cause = "bmi", effect = "bp" }, '
+                '{ cause = "bp", effect = "bmi" }]'
+            },
+            "[graph] edges: found the cycle",
+        ),
         ({"graph": "nodes = 3"}, "[graph] nodes: found 3"),
         ({"graph": GRAPH + 'edges = [{ cause = "bmi" }]'}, "edges, number 1, effect: found 'noth"),
         ({"graph": GRAPH + 'edges = [{ cause = "bm", effect = "bp" }]'}, "did you mean 'bmi'?"),
@@ -262,13 +277,14 @@ def test_a_template_of_a_table_knows_its_columns(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     table = tmp_path / "people.csv"
     rows = {"name": ["x", "y"], 'high "bp"': [1.0, 2], "bmi": [3, 4], "ill": ["yes", "no"]}
-    pd.DataFrame(rows).to_csv(table, index=False)
+    pd.DataFrame(rows).to_csv(table)  # with the numbers of rows, a column without a name
     path = tmp_path / "deep/p.toml"
     write_template(path, table=table)
     content = tomllib.loads(path.read_text())
     assert content["data"] == {
         "table": "../people.csv", "target": "ill", "accept": "yes", "features": ['high "bp"', "bmi"]
     }  # fmt: skip
+    assert "accept" in next(x for x in path.read_text().splitlines() if x.endswith('or "no"?'))
     with pytest.raises(InputError, match="did you mean 'bmi'"):
         write_template(tmp_path / "q.toml", table=table, target="bmj")
 

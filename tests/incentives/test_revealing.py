@@ -81,10 +81,57 @@ def test_a_wrong_idea_of_an_edge_is_put_right() -> None:
         (FullInformation(), {}, "something to disclose"),
         (LAY, {"at_most": 0}, "at_most: found 0"),
         (LAY, {"measure": "score"}, "measure: found 'score'"),
-        (LAY, {"items": [Item("weight", ("pill",))]}, "agents know the rule"),
+        (
+            LAY,
+            {"items": [Item("weight", ("pill",))]},
+            "found weight of pill; .* not all agents know",
+        ),
+        (LAY, {"items": [Item("node", ("pil",))]}, "items: found 'pil'; .* did you mean 'pill'"),
+        (LAY, {"items": [Item("edge", ("pill", "habt"))]}, "did you mean 'habit'"),
     ],
 )
 def test_nothing_to_tell(belief: object, kwargs: dict, match: str) -> None:
     agents = Agents(PEOPLE, GRAPH, LpCost(2), belief)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=match):
         reveal(RULE, agents, WANTED, **kwargs)
+
+
+def test_a_kind_of_thing_is_told_that_there_is() -> None:
+    with pytest.raises(InputError, match=r"Item\.kind: found 'edges'"):
+        Item("edges", ("pill", "habit"))  # type: ignore[arg-type]
+
+
+def test_what_the_cost_forbids_is_not_wanted() -> None:
+    agents = Agents(PEOPLE, GRAPH, LpCost(2).immutable("habit"), LAY)
+    with pytest.raises(
+        InputError, match=r"desirable\['habit'\]: found -1; .* the cost lets agents"
+    ):
+        reveal(RULE, agents, WANTED)
+
+
+def test_nobody_is_told_nothing() -> None:
+    with pytest.raises(InputError, match="agents: found 'nobody'"):
+        reveal(RULE, Agents(PEOPLE.iloc[:0], GRAPH, LpCost(2), LAY), WANTED)
+
+
+def test_groups_in_doubt_of_different_things_are_told_what_is_news_to_them() -> None:
+    rule, graph = ClassifierBelief(cv={"pill": 0.3}), GraphBelief()
+    edge, weight = Item("edge", ("habit", "weight")), Item("weight", ("pill",))
+    beliefs = {"a": rule, "b": graph, "c": FullInformation()}
+    groups = np.resize(["a", "b", "c"], len(PEOPLE))
+    agents = Agents(PEOPLE, GRAPH, LpCost(2), beliefs, groups=groups)
+    found = reveal(RULE, agents, WANTED, at_most=2)
+    assert set(found.table["told"]) == {str(edge), str(weight), f"{weight} and {edge}"}
+    for belief, news in ((rule, edge), (graph, weight), (FullInformation(), edge)):
+        assert disclosed(belief, [news], RULE, GRAPH) is belief
+    assert found.table.set_index("told").loc[f"{weight} and {edge}", "share"] == pytest.approx(
+        found.everything["share"]
+    )
+
+
+def test_whoever_is_never_sure_may_be_told() -> None:
+    belief = GraphBelief(cv=dict.fromkeys(NODES, 2.0))
+    found = reveal(RULE, Agents(PEOPLE, GRAPH, LpCost(2), belief, confidence=0.95), WANTED)
+    assert np.isnan(found.nothing["share"])
+    assert found.nothing["unsure"] > 0.5
+    assert found.best in ("effect of habit", "effect of weight")

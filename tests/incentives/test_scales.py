@@ -38,3 +38,8 @@ def test_where_units_or_costs_are_said_nothing_is(effects, cost, table) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_scales(effects, [cost.resolve(effects.efforts)], table)
+
+
+def test_numbers_written_as_text_are_numbers() -> None:
+    with pytest.warns(IncentiveWarning, match="one unit of rate"):
+        warn_of_scales(GRAPH, [LpCost(2).resolve(GRAPH.efforts)], X.astype(str))

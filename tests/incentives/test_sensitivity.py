@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from surefoot.incentives.audit_parts import useful_gain
 from surefoot.incentives.costs import LpCost
 from surefoot.incentives.graph import CausalGraph
 from surefoot.incentives.measures import Desirable
@@ -54,3 +55,44 @@ def test_who_cannot_move_does_not_take_over() -> None:
     row = edge_sensitivity(_graph(0.4), RULE, cost, WANTED).iloc[0]
     # More weight helps only once the edge has changed its sign.
     assert row["flips at"] == pytest.approx(-1.3)
+
+
+def test_at_a_tie_the_present_weight_is_the_flip() -> None:
+    rule = LinearRule([1.0, 1.0], 0.0, ["a", "b"])
+    graph = CausalGraph.from_dag(["a", "b"], {("a", "b"): 0.0}).with_prior(("a", "b"), 0.0, 0.1)
+    wanted = Desirable.parse({"b": 1}, ["a", "b"])
+    row = edge_sensitivity(graph, rule, LpCost(1).resolve(["a", "b"]), wanted).iloc[0]
+    assert (row["flips at"], row["to"], row["wanted"], row["sd away"]) == (0.0, "b", True, 0.0)
+
+
+def test_where_nobody_leads_any_node_that_gains_takes_over() -> None:
+    cost = LpCost(1).directions({"a": 1}).immutable("b").resolve(["a", "b"])
+    graph = CausalGraph.from_dag(["a", "b"], {("a", "b"): -1.0})
+    rule, wanted = LinearRule([0.5, 1.0], 0.0, ["a", "b"]), Desirable.parse({"a": 1}, ["a", "b"])
+    row = edge_sensitivity(graph, rule, cost, wanted).iloc[0]
+    assert (row["flips at"], row["to"], row["wanted"]) == (pytest.approx(-0.5), "a", True)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_nearer_weight_of_the_edge_flips_the_target(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = ["a", "b", "c", "d"]
+    pairs = [(names[i], names[j]) for i in range(4) for j in range(i + 1, 4)]
+    graph = CausalGraph.from_dag(names, {pair: rng.integers(-2, 3) for pair in pairs})
+    rule = LinearRule(rng.integers(-2, 3, size=4), 0.0, names)
+    cost = LpCost(1).directions({"b": 1}).resolve(names)
+    table = edge_sensitivity(graph, rule, cost, Desirable.parse({"a": 1}, names))
+
+    def ratios(edge: tuple[str, str], weight: float) -> np.ndarray:
+        gain = graph.with_prior(edge, weight).contribution() @ rule.weights
+        return np.abs(useful_gain(gain, cost))
+
+    for cause, effect, weight, flip, to in table.iloc[:, :5].itertuples(index=False):
+        leader = np.argmax(ratios((cause, effect), weight))
+        near = np.linspace(-1, 1, 81) * (5 if np.isnan(flip) else abs(flip - weight) * (1 - 1e-9))
+        for change in near:
+            now = ratios((cause, effect), weight + change)
+            assert now.max() <= now[leader] * (1 + 1e-9)
+        if to:
+            beyond = [ratios((cause, effect), flip + step) for step in (1e-6, -1e-6)]
+            assert any(names[np.argmax(now)] == to != names[leader] for now in beyond)

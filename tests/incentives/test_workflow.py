@@ -25,6 +25,7 @@ from surefoot.incentives.responding import respond
 from surefoot.incentives.rule_files import load_rule, save_rule
 from surefoot.incentives.rules import LinearRule
 from surefoot.incentives.setting import Setting
+from surefoot.incentives.workflow import design, frontier, opened
 
 front = typer.Typer()
 front.add_typer(app, name="incentives")
@@ -130,7 +131,7 @@ def test_a_plan_in_doubt_serves_other_people_part_after_part(
     first.to_parquet(tmp_path / "others.parquet")
     options = ["--table", "others.parquet", "--know", "graph", "--confidence", 0.8]
     told = done("respond", project, *options, "--chunk", 7)
-    assert told.startswith("60 agents: ")
+    assert told.startswith("60 people: ")
     found = pd.read_parquet(tmp_path / "incentives/response.parquet")
     whole = setting.agents(know="graph", confidence=0.8).best_response(setting.rule)
     expected = whole.to_frame().head(60).reset_index(drop=True)
@@ -143,8 +144,10 @@ def test_incomplete_rows_are_refused_or_dropped(tmp_path: Path) -> None:
     people.loc[[3, 440], "bmi"] = np.nan
     people.loc[5, "sex"] = np.nan
     people.to_csv(tmp_path / "diabetes.csv", index=False)
-    assert "row 3: found nan" in refused("respond", path)
-    unlabelled = people.assign(worse=people["worse"].where(people.index != 7))
+    told = refused("respond", path)
+    assert "[data] table: diabetes.csv, column 'bmi', row 3: found 'nothing'" in told
+    assert told.endswith('or missing = "drop"')
+    unlabelled = people.ffill().assign(worse=people["worse"].where(people.index != 7))
     unlabelled.to_csv(tmp_path / "u.csv", index=False)
     own = example(tmp_path, {'"diabetes.csv"': '"u.csv"'})
     assert "[data] target, row 7: found 'nothing'" in refused("audit", own)
@@ -244,7 +247,8 @@ def test_a_frontier_and_a_ranking_of_what_to_tell(project: Path) -> None:
     assert ranked.splitlines()[-1] == "tell: effect of bmi"
     found = json.loads(done("reveal", project, "--know", "rule", "--json"))
     assert found["told"][0]["told"] == "effect of bmi"
-    assert "leaves something to disclose" in refused("reveal", project)
+    assert "[belief] know: found 'everything'; allowed: rule, graph" in refused("reveal", project)
+    assert "--at-most: found 0" in refused("reveal", project, "--know", "rule", "--at-most", 0)
 
 
 def test_a_node_that_the_rule_does_not_score(tmp_path: Path) -> None:
@@ -271,14 +275,14 @@ def test_a_rule_that_pays_for_nothing(tmp_path: Path) -> None:
         ('"worse"', '"wors"', "did you mean 'worse'"),
         ("accept = 0", "accept = 2", "[data] accept: found 2, which no row has"),
         ("accept = 0", 'accept = "0"', "[data] accept: found '0', which no row has"),
-        ('"age", "bmi"', '"sex", "bmi"', "['sex']: found"),
+        ('"age", "bmi"', '"sex", "bmi"', "column 'sex': found ['B']; allowed: numbers"),
         ('["age"]', '["ag"]', "[graph] exogenous: found 'ag'"),
         ('fit = "logistic"', "weights = { bmii = -1.0 }\nthreshold = 0", "[rule] weights: found"),
         ('fit = "logistic"', 'file = "none.json"', "[rule] file: "),
         ("rule.cv = 0.2", "rule.cv = { bmii = 0.2 }", "'bmii'"),
         ('"everything"', '"graph"\n#', "allowed: rule.cv: nothing is in doubt"),
         ('"blood_sugar" },', '"blood_sugar" }, { cause = "blood_sugar", effect = "bmi" }',
-         "[graph]: edges: found the cycle"),
+         "[graph] edges: found the cycle bmi -> blood_sugar -> bmi"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_the_table_is_told_by_table_and_key(
@@ -291,10 +295,81 @@ def test_what_does_not_fit_the_table_is_told_by_table_and_key(
     assert message.startswith(str(path))
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("worse", 0, "accept: found 0, which every row has; allowed: a label that other rows"),
+        ("bmi", "heavy", "column 'bmi': found ['heavy']; allowed: numbers"),
+        ("bmi", np.inf, "column 'bmi', row 0: found inf; allowed: a finite number"),
+        ("bmi", 1.0, "[graph]: data: found ['bmi']; allowed: columns that vary"),
+    ],
+)
+def test_columns_that_say_nothing(tmp_path: Path, column: str, values: object, says: str) -> None:
+    path = example(tmp_path)
+    people = pd.read_csv(tmp_path / "diabetes.csv")
+    people.assign(**{column: values}).to_csv(tmp_path / "diabetes.csv", index=False)
+    assert says in refused("audit", path)
+
+
+def test_other_people_belong_to_groups_that_are_known(project: Path, tmp_path: Path) -> None:
+    people = pd.read_csv(project.parent / "diabetes.csv").assign(sex="C")
+    people.to_csv(tmp_path / "others.csv", index=False)
+    message = refused("respond", project, "--table", "others.csv")
+    assert message == "others.csv: sex: found 'C'; allowed: 'A', 'B'"
+    assert not Path("incentives").exists() or not list(Path("incentives").iterdir())
+
+
+def test_what_is_known_by_option_holds_for_the_whole_report(project: Path) -> None:
+    setting, agents = opened(project, None, "neither", 0.6, 0)
+    assert isinstance(agents.belief, JointBelief)
+    assert setting.project.belief["know"] == "neither"
+    assert setting.agents().confidence == agents.confidence == 0.6
+
+
+def test_groups_that_do_not_differ_are_asked_together(setting: Setting, tmp_path: Path) -> None:
+    together = setting.together()
+    assert together.agents().groups is None
+    found = together.agents(know="rule").best_response(setting.rule).effort
+    expected = setting.agents(know="rule").best_response(setting.rule).effort
+    assert found == pytest.approx(expected, abs=1e-9)
+    own = example(tmp_path, {"value = 0.8": "value = 0.8\ngroups = { A = 2 }"})
+    apart = Setting.of(Project.load(own))
+    assert apart.together() is apart
+
+
+def test_a_frontier_tells_accuracy(setting: Setting) -> None:
+    table = frontier(setting, [0.0, 0.6]).table
+    first = design(setting, 0.6)
+    right = setting.rule.accepts(setting.people) == setting.deserving
+    assert table["accuracy"][0] == pytest.approx(right.mean(), abs=0.01)
+    assert table["accuracy"][1] == (
+        (first.rule.accepts(setting.people) == setting.deserving).mean()
+    )
+
+
+def test_a_designed_rule_is_as_strict_as_the_fitted_one(setting: Setting, tmp_path: Path) -> None:
+    strict = example(tmp_path, {'fit = "logistic"': 'fit = "logistic"\nprobability = 0.7'})
+    there = Setting.of(Project.load(strict))
+    before, after = design(setting, 0.0).rule, design(there, 0.0).rule
+    assert after.weights.tolist() == before.weights.tolist()
+    assert after.threshold - before.threshold == pytest.approx(np.log(7 / 3))
+    assert after.threshold == pytest.approx(there.rule.threshold, rel=1e-3)
+    right = there.rule.accepts(there.people) == there.deserving
+    assert frontier(there, [0.0]).table["accuracy"][0] == pytest.approx(right.mean(), abs=0.01)
+
+
+def test_a_designed_rule_has_no_dust(setting: Setting) -> None:
+    rule = design(setting, 0.6).rule
+    per_sd = np.abs(rule.weights) * setting.people[list(rule.names)].std().to_numpy()
+    assert 0 in rule.weights
+    assert per_sd[per_sd > 0].min() > 1e-6 * per_sd.max()
+
+
 def test_wrong_options(project: Path) -> None:
     assert "did you mean 'graph'?" in refused("audit", project, "--know", "grap")
-    assert "confidence: found 1.5" in refused("audit", project, "--confidence", 1.5)
-    assert "beta" in refused("design", project, "--beta", 2)
+    assert "--confidence: found 1.5" in refused("audit", project, "--confidence", 1.5)
+    for command in ("design", "frontier", "report"):
+        assert "--beta: found 2.0" in refused(command, project, "--beta", 2)
     assert "--chunk: found 0" in refused("respond", project, "--chunk", 0)
     assert "surefoot incentives init" in refused("audit", "none.toml")
 
@@ -324,7 +399,8 @@ def test_rules_are_read_back_as_they_were(tmp_path: Path) -> None:
     "change",
     [
         {"format": "surefoot-rule-2"}, {"features": ["a"]}, {"features": [["a"], "b"]},
-        {"weights": [1, 2]}, {"weights": {"a": "1", "b": 2}}, {"threshold": None},
+        {"features": [], "weights": {}}, {"weights": [1, 2]}, {"weights": {"a": "1", "b": 2}},
+        {"threshold": None},
         {"threshold": True}, {"weights": {"a": float("nan"), "b": 1}}, {"threshold": 10**400},
     ],
 )  # fmt: skip
@@ -352,6 +428,8 @@ def test_rows_are_counted_as_they_are_read(tmp_path: Path) -> None:
     assert [(p.index[0], p["a"].iloc[0]) for p in parts] == [(0, 1), (1, 2)]
     (tmp_path / "t.csv").write_text("a\n")
     assert rows_in(tmp_path / "t.csv") == 0
+    (tmp_path / "t.csv").write_bytes(b"a,b\r1,2\r3,4")
+    assert rows_in(tmp_path / "t.csv") == 2
 
 
 def test_ctrl_c_says_how_to_begin_again() -> None:

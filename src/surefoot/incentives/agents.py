@@ -82,7 +82,9 @@ class Agents:
         columns_of(self.X, self.effects.features)
         one_of("aim", self.aim, get_args(Aim))
         one_of("method", self.method, get_args(Method))
-        if not 0.5 <= self.confidence < 1:
+        if not (
+            isinstance(self.confidence, int | float | np.number) and 0.5 <= self.confidence < 1
+        ):
             allowed = "from 0.5 (risk-neutral) to below 1; below a half the problem is not convex"
             raise InputError("confidence", self.confidence, allowed)
         if self.groups is None:
@@ -142,10 +144,14 @@ class Agents:
 
         Labels, budgets and bounds must not be arrays: those belong to the rows of one table.
         """
-        for name in ("groups", "budget"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str | float | int | Mapping):
-                raise InputError(name, "one entry an agent", "a column, a number or a mapping")
+        own: dict[str, Any] = {"groups": self.groups, "budget": self.budget}
+        for cost in self.cost.values() if isinstance(self.cost, Mapping) else [self.cost]:
+            for side in ("lower", "upper"):
+                own |= {f"{side}[{node!r}]": bound for node, bound in getattr(cost, side).items()}
+        for name, value in own.items():
+            if not callable(value) and np.ndim(value):
+                allowed = "a column, a number, a mapping or a function"
+                raise InputError(name, "one entry an agent", allowed)
         return dataclasses.replace(self, X=X)
 
     def plans(
@@ -173,7 +179,11 @@ class Agents:
 
     def follow(self, rule: LinearRule, plans: Mapping[Any, Plan]) -> Response:
         """Return what the agents do by plans that were settled before, on others maybe."""
-        return self._respond(rule, plans, self.costs(), slice(0, len(self)))
+        costs = self.costs()
+        for label in costs:
+            if label not in plans:
+                raise InputError("groups", label, f"groups with a plan: {list(plans)}")
+        return self._respond(rule, plans, costs, slice(0, len(self)))
 
     def costs(self) -> dict[Any, EffortCost]:
         """Return the cost of each group as arrays; limits of single agents are those of all N."""
@@ -195,10 +205,10 @@ class Agents:
         n, m = len(X), len(self.effects.efforts)
         effort, cost, price = np.zeros((n, m)), np.zeros(n), np.zeros(n)
         status, confidence = np.zeros(n, dtype=np.int8), np.zeros(n)
-        for label, plan in plans.items():
+        for label, resolved in costs.items():
             rows: Any = slice(None) if labels is None else np.flatnonzero(labels == label)
-            limited = costs[label].rows(part).rows(rows)
-            done = plan.respond(matrix[rows], limited, budgets[rows], self.aim)
+            limited = resolved.rows(part).rows(rows)
+            done = plans[label].respond(matrix[rows], limited, budgets[rows], self.aim)
             effort[rows], cost[rows], price[rows] = done.effort, done.cost, done.price
             status[rows], confidence[rows] = done.status, done.confidence
         contribution = self.effects.contribution()
@@ -242,7 +252,10 @@ class Agents:
             for label, rows in self._members():
                 budgets[rows] = self._of(self.budget, label, "budget")
         else:
-            given = np.asarray(self.budget, dtype=float)
+            try:
+                given = np.asarray(self.budget, dtype=float)
+            except (TypeError, ValueError):
+                raise InputError("budget", self.budget, "numbers of at least 0") from None
             if given.ndim > 1 or (given.ndim == 1 and len(given) != len(self.X)):
                 raise InputError("budget", given.shape, f"one number, or one of {len(self.X)}")
             budgets = np.broadcast_to(given, len(self.X))

@@ -20,16 +20,20 @@ from surefoot.ground.blocks import (
     Table,
 )
 from surefoot.ground.figures import BarRow, bar_plot
-from surefoot.ground.numerals import number, percent
+from surefoot.ground.numerals import number
 from surefoot.ground.study import environment
 from surefoot.incentives.assumptions import assumptions
 from surefoot.incentives.audit_words import (
     WANTED,
     ceiling_in_words,
+    efforts_of,
     in_doubt,
+    outcome_in_words,
     perverse_in_words,
+    share_of,
     shares_in_words,
     target_in_words,
+    whose_costs,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +71,7 @@ def audit_page(report: AuditReport, *, command: str | None = None) -> Page:
 
 def lead(report: AuditReport) -> str:
     """Return the answer in a few sentences."""
-    movers = percent(report.response.moves.mean())
+    movers = share_of(report.response.moves.mean())
     found = [f"**{movers}** of people work on passing. Wanted: **{shares_in_words(report)}**."]
     found += [f"**{sentence}**" for sentence in perverse_in_words(report)]
     return " ".join([*found, target_in_words(report)])
@@ -77,14 +81,14 @@ def highlights(report: AuditReport) -> list[Highlight]:
     """Return the numbers that a reader takes away."""
     shares = report.shares
     found = [
-        Highlight(percent(shares["effort"]), "wanted effort", "share of effort, in its units"),
-        Highlight(percent(shares["cost"]), "wanted, by cost", "share of what effort costs"),
-        Highlight(percent(report.response.moves.mean()), "work on passing",
+        Highlight(share_of(shares["effort"]), "wanted effort", "share of effort, in its units"),
+        Highlight(share_of(shares["cost"]), "wanted, by cost", "share of what effort costs"),
+        Highlight(share_of(report.response.moves.mean()), "work on passing",
                   f"of {len(report.response):,} people"),
         Highlight(str(len(report.perverse)), "perverse incentives", "paid for the opposite"),
     ]  # fmt: skip
     if report.accuracy:
-        before, after = percent(report.accuracy["before"]), percent(report.accuracy["after"])
+        before, after = share_of(report.accuracy["before"]), share_of(report.accuracy["after"])
         found.append(Highlight(after, "accuracy afterwards", f"{before} before people respond"))
     return found
 
@@ -116,7 +120,11 @@ def effort_section(report: AuditReport) -> Section:
     """Return on what people spend effort, and who does not."""
     # Wanted ones first, so that they look the same in every figure.
     kinds = [_kind(row) for row in report.nodes.itertuples(index=False)]
-    nodes = report.nodes.assign(kind=kinds, first=[kind == OTHER_KIND for kind in kinds])
+    nodes = report.nodes.assign(
+        effort=efforts_of(report.nodes["effort"]),
+        kind=kinds,
+        first=[kind == OTHER_KIND for kind in kinds],
+    )
     nodes = nodes.sort_values(["first", "effort"], ascending=[True, False])
     rows = [
         BarRow(_node_words(row.node, row.wanted), row.effort, kind=row.kind)
@@ -130,51 +138,49 @@ def effort_section(report: AuditReport) -> Section:
         "What becomes of people",
         [Column("what", "what"), Column("n", "people", "number"), Column("share", "share",
                                                                         "percent")],
-        [{"what": what, "n": n, "share": n / len(report.response)} for what, n in counts.items()],
+        [{"what": what, "n": n, "share": round(n / len(report.response), 3)}
+         for what, n in counts.items()],
+        _STATUSES,
     )  # fmt: skip
     told: list[Block] = [Figure(drawing, f"Wanted: {shares_in_words(report)}.")]
-    sure = ceiling_in_words(report)
-    notes = " ".join(filter(None, [target_in_words(report), sure]))
+    sentences = [target_in_words(report), ceiling_in_words(report), outcome_in_words(report)]
+    notes = " ".join(filter(None, sentences))
     return Section("Where effort goes", [*told, Prose(notes), table], intro=_EFFORT)
 
 
 def groups_section(report: AuditReport) -> Section:
     """Return the same by group; one row in all if there are none."""
-    frame = report.groups
-    kinds = {
-        "agents": ("people", "number"), "moves": ("work on passing", "percent"),
-        "accepted before": ("accepted before", "percent"),
-        "accepted after": ("accepted after", "percent"),
-        "effort share": ("wanted effort", "percent"),
-        "cost share": ("by cost", "percent"),
-        "outcome share": ("outcome a point", "number"),
-        "burden": ("burden", "number"),
-        "deserving out of reach": ("deserving, but no way", "percent"),
-    }  # fmt: skip
-    columns = [Column("group", "group")]
-    columns += [
-        Column(key, label, kind, 0 if key == "agents" else None)  # type: ignore[arg-type]
-        for key, (label, kind) in kinds.items()
-        if key in frame
-    ]
-    table = Table("By group", columns, frame.to_dict("records"), _GROUPS)
-    return Section("For whom", [table])
+    frame = report.groups.round(dict.fromkeys(_PERCENTS, 3))
+    rows, tables = frame.to_dict("records"), []
+    for title, labels, note in (
+        ("Who is accepted", _ACCEPTED, ""),
+        ("What it asks of them", _ASKED, _GROUPS + (_OUTCOME if "outcome share" in frame else "")),
+    ):
+        columns = [Column("group", "group")]
+        columns += [
+            Column(key, label, "percent" if key in _PERCENTS else "number",
+                   0 if key == "agents" else None)
+            for key, label in labels.items()
+            if key in frame
+        ]  # fmt: skip
+        tables.append(Table(title, columns, rows, note))
+    return Section("For whom", tables)
 
 
 def before_after_section(report: AuditReport) -> Iterator[Section]:
     """Yield what the response does to accuracy and outcome, if either is known."""
     rows = [
-        {"what": "accepted", "before": percent(report.response.accepted_before.mean()),
-         "after": percent(report.response.accepted.mean())},
+        {"what": "accepted", "before": share_of(report.response.accepted_before.mean()),
+         "after": share_of(report.response.accepted.mean())},
     ]  # fmt: skip
     if report.accuracy:
-        before, after = percent(report.accuracy["before"]), percent(report.accuracy["after"])
+        before, after = share_of(report.accuracy["before"]), share_of(report.accuracy["after"])
         rows.append({"what": "accuracy, labels as they were", "before": before, "after": after})
     notes = []
     if report.outcome:
         gain = number(report.outcome["gain"])
-        rows.append({"what": "outcome's latent score, mean", "before": "0", "after": gain})
-        gaming = percent(report.outcome["gaming"])
+        rows.append({"what": "rise of the outcome, mean", "before": "0", "after": gain})
+        gaming = share_of(report.outcome["gaming"])
         notes.append(f"**Pure gaming:** {gaming} of the score won does the outcome no good at all.")
     columns = [Column("what", "what"), Column("before", "before"), Column("after", "after")]
     table = Table("Before and after people respond", columns, rows)
@@ -200,7 +206,8 @@ def edges_section(report: AuditReport) -> Iterator[Section]:
         Column("flips", "effort goes elsewhere at", "number"), Column("to", "namely to"),
         Column("wanted", "wanted there"), Column("away", "standard errors away", "number", 1),
     ]  # fmt: skip
-    yield Section("How wrong may an arrow be?", [Table("Arrows", columns, rows, _EDGES)])
+    note = " ".join(filter(None, [_EDGES, whose_costs(report)]))
+    yield Section("How wrong may an arrow be?", [Table("Arrows", columns, rows, note)])
 
 
 def assumptions_section() -> Section:
@@ -225,11 +232,26 @@ _EFFORT = (
     "Each person takes the least costly way over the threshold that the costs allow. Shares of "
     "effort are in the units that the project declares, such as standard deviations."
 )
-_GROUPS = (
-    "Wanted effort is a share of effort, and by cost one of its cost; outcome a point is what is "
-    "truly gained for each point of score. The burden is what passing costs, in the mean, those "
-    "who deserve it and can pass; 0 for who passes already."
+_STATUSES = (
+    "Passes already: accepted as they stand, and sure enough of it. Too expensive: could pass, for "
+    "more than passing is worth. Out of reach: no effort that is allowed is enough. Never sure "
+    "enough: in doubt, and no effort gives the confidence that they want."
 )
+_ACCEPTED = {
+    "agents": "people", "moves": "work on passing", "accepted before": "accepted before",
+    "accepted after": "accepted after",
+}  # fmt: skip
+_ASKED = {
+    "effort share": "wanted, of effort", "cost share": "wanted, of cost",
+    "outcome share": "outcome a point", "burden": "burden",
+    "deserving out of reach": "deserving, no way",
+}  # fmt: skip
+_PERCENTS = {*_ACCEPTED, *_ASKED} - {"agents", "outcome share", "burden"}
+_GROUPS = (
+    "The burden is what passing costs, in the mean, those who deserve it and can pass; 0 for who "
+    "passes already. Deserving, no way: those whom no effort gets accepted, or sure enough of it."
+)
+_OUTCOME = " Outcome a point: what the outcome gains for each point of score."
 _LABELS = (
     "Accuracy afterwards is against the labels as they were. If effort truly improves people, "
     "their labels change too, and the rule is better than it looks here."

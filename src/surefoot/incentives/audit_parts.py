@@ -15,7 +15,7 @@ from surefoot.incentives.rules import LinearRule
 
 Floats = NDArray[np.float64]
 _ROUNDING = 1e-6
-_TIE = 1e-9
+TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def target(gain: Floats, cost: EffortCost, desirable: Desirable) -> Target:
         return Target(None, None, float("inf"), False, False)
     second = others[0] if others and ratio[others[0]] > 0 else None
     names, right = desirable.names, desirable.signs * gain > 0
-    leads = ratio >= ratio[first] * (1 - _TIE)
+    leads = ratio >= ratio[first] * (1 - TIE)
     return Target(
         names[first],
         None if second is None else names[second],

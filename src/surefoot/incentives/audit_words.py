@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from surefoot.ground.numerals import counted, number, percent
+from surefoot.ground.numerals import number, percent
 
 if TYPE_CHECKING:
     from surefoot.incentives.auditing import AuditReport
@@ -16,15 +17,27 @@ if TYPE_CHECKING:
 
 _MEASURES = {"effort": "of effort", "cost": "of its cost"}
 _WIDTH = 100
+_ROUNDING = 1e-9
 # A ceiling of confidence above this is none to anybody.
 SURE = 0.9995
 # What a wanted direction is called.
 WANTED = {1: "more", -1: "less", 0: ""}
 
 
-def share_of(value: float) -> str:
-    """Return a share as a percentage to one decimal, however small."""
-    return percent(round(value, 3)) if np.isfinite(value) else percent(None)
+def share_of(value: float, digits: int = 1) -> str:
+    """Return a share as a percentage with so many decimals, however small."""
+    return percent(round(value, digits + 2), digits) if np.isfinite(value) else percent(None)
+
+
+def people(count: int) -> str:
+    """Write how many people there are."""
+    return f"{count:,} {'person' if count == 1 else 'people'}"
+
+
+def efforts_of(mean: ArrayLike) -> list[float]:
+    """Return the mean effort on each node; what rounding leaves where there is none is 0."""
+    efforts = np.asarray(mean, dtype=float)
+    return np.where(efforts > _ROUNDING * efforts.max(), efforts, 0.0).tolist()
 
 
 def report_text(report: AuditReport) -> str:
@@ -41,10 +54,19 @@ def shares_in_words(report: AuditReport) -> str:
     """Return the wanted share by every measure, such as ``34.5% of effort, 28.9% of its cost``."""
     if np.isnan(report.shares["effort"]):
         return "nobody exerts any effort"
-    told = [f"{percent(report.shares[name])} {words}" for name, words in _MEASURES.items()]
-    if "outcome" in report.shares:
-        told.append(f"{number(report.shares['outcome'])} of outcome for each point of score")
-    return ", ".join(told)
+    return ", ".join(f"{share_of(report.shares[name])} {of}" for name, of in _MEASURES.items())
+
+
+def outcome_in_words(report: AuditReport) -> str:
+    """Return what the outcome gains; nothing without an outcome model or without effort."""
+    if not report.outcome or np.isnan(report.outcome["gaming"]):
+        return ""
+    gain, point = number(report.outcome["gain"]), number(report.shares["outcome"])
+    idle = share_of(report.outcome["gaming"])
+    return (
+        f"Outcome: {gain} better in the mean of all people, {point} for each point of score won; "
+        f"{idle} of the score won does the outcome no good."
+    )
 
 
 def perverse_in_words(report: AuditReport) -> Iterator[str]:
@@ -58,7 +80,18 @@ def perverse_in_words(report: AuditReport) -> Iterator[str]:
 
 
 def target_in_words(report: AuditReport) -> str:
-    """Return where effort goes if costs are linear, and how firmly."""
+    """Return where effort goes if costs are linear, how firmly, and by whose costs."""
+    return " ".join(filter(None, [_target(report), whose_costs(report)]))
+
+
+def whose_costs(report: AuditReport) -> str:
+    """Return by which group's costs the target was found; nothing if there is one group."""
+    if len(report.ceiling) < 2:
+        return ""
+    return f"Where costs go by group, this is by those of {next(iter(report.ceiling))}."
+
+
+def _target(report: AuditReport) -> str:
     target = report.target
     if target.node is None:
         return "No effort that is allowed raises the score: nobody has a way to pass."
@@ -82,7 +115,7 @@ def ceiling_in_words(report: AuditReport) -> str:
     lowest = min(report.ceiling.values(), default=1.0)
     if lowest >= SURE:
         return ""
-    return f"However large the effort, acceptance gets no surer than {percent(lowest)}."
+    return f"However large the effort, acceptance gets no surer than {share_of(lowest)}."
 
 
 def disclosure_text(found: Disclosure) -> str:
@@ -102,7 +135,7 @@ def disclosure_text(found: Disclosure) -> str:
 def _lines(report: AuditReport) -> Iterator[str]:
     counts = {words: count for words, count in report.response.counts.items() if count}
     told = ", ".join(f"{count:,} {words}" for words, count in counts.items())
-    yield f"{counted(len(report.response), 'agent')}: {told}"
+    yield f"{people(len(report.response))}: {told}"
     yield f"wanted: {shares_in_words(report)}"
     yield ""
     yield from _columns(
@@ -111,10 +144,14 @@ def _lines(report: AuditReport) -> Iterator[str]:
             (
                 row.node, number(row.direct), number(row.effective),
                 f"[{number(row.low)}, {number(row.high)}]" if in_doubt(row) else "",
-                WANTED[row.wanted], number(row.effort), share_of(row.score),
+                WANTED[row.wanted], number(effort), share_of(row.score),
                 {"": "", "yes": "perverse", "surely": "perverse, surely"}[row.perverse],
             )
-            for row in report.nodes.itertuples(index=False)
+            for row, effort in zip(
+                report.nodes.itertuples(index=False),
+                efforts_of(report.nodes["effort"]),
+                strict=True,
+            )
         ],
     )  # fmt: skip
     yield ""
@@ -123,12 +160,12 @@ def _lines(report: AuditReport) -> Iterator[str]:
     if len(report.groups) > 1:
         yield ""
         yield from _columns(
-            ("group", "agents", "move", "accepted before", "after", "wanted, of effort"),
+            ("group", "people", "move", "accepted before", "after", "wanted, of effort"),
             [
                 (
-                    str(row["group"]), f"{row['agents']:,}", percent(row["moves"]),
-                    percent(row["accepted before"]), percent(row["accepted after"]),
-                    percent(row["effort share"]),
+                    str(row["group"]), f"{row['agents']:,}", share_of(row["moves"]),
+                    share_of(row["accepted before"]), share_of(row["accepted after"]),
+                    share_of(row["effort share"]),
                 )
                 for row in report.groups.to_dict("records")
             ],
@@ -141,13 +178,8 @@ def _sentences(report: AuditReport) -> Iterator[str]:
     yield ceiling_in_words(report)
     if report.accuracy:
         before, after = report.accuracy["before"], report.accuracy["after"]
-        yield f"Accuracy: {percent(before)} before people respond, {percent(after)} after."
-    if report.outcome:
-        gain, gaming = report.outcome["gain"], report.outcome["gaming"]
-        yield (
-            f"Outcome: {number(gain)} better in the mean; {percent(gaming)} of the score won does "
-            "the outcome no good."
-        )
+        yield f"Accuracy: {share_of(before)} before people respond, {share_of(after)} after."
+    yield outcome_in_words(report)
 
 
 def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

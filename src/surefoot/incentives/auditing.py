@@ -48,7 +48,8 @@ class AuditReport:
     groups : DataFrame
         One row a group (one in all without groups): who moves, burden, shares, acceptance.
     target : Target
-        Where effort would go if costs were linear, and what it takes to change that.
+        Where effort would go if costs were linear, and what it takes to change that; by the cost
+        of the first group, where each has its own. So is `sensitivity`.
     ceiling : dict of group to float
         The surest acceptance that any effort reaches, where the graph is in doubt; 1 otherwise.
     accuracy : dict of str to float
@@ -146,6 +147,8 @@ def audit(
     AuditReport
     """
     known = as_rule(rule)
+    if not len(agents):
+        raise InputError("agents", "nobody", "at least one agent")
     effects = agents.effects
     costs = agents.costs()
     warn_of_scales(effects, costs.values(), agents.X)

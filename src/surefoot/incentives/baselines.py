@@ -133,6 +133,10 @@ class StackelbergLoop:
             rule = self._learn(people, labels)
             moved = self._moved(rule, X)
             outcome = first if self.relabel is None else np.asarray(self.relabel(moved))
+            if outcome.shape != (len(X),):
+                raise InputError(
+                    "relabel(moved)", outcome.shape, f"one label a person: ({len(X)},)"
+                )
             change = _change(self.rules_[-1], rule) if self.rules_ else float("nan")
             rows.append(
                 {
@@ -166,6 +170,9 @@ class StackelbergLoop:
         if not isinstance(moved, pd.DataFrame) or len(moved) != len(X):
             found = f"{len(moved)} rows" if isinstance(moved, pd.DataFrame) else type(moved)
             raise InputError("respond(rule)", found, f"a DataFrame of the {len(X)} people")
+        missing = [name for name in X.columns if name not in moved.columns]
+        if missing:
+            raise InputError("respond(rule)", f"no column {missing[0]!r}", "all features of X")
         return moved[list(X.columns)]
 
     def _accuracy(self, rule: LinearRule, people: pd.DataFrame, labels: NDArray[Any]) -> float:

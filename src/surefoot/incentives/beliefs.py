@@ -251,6 +251,12 @@ class JointBelief(IndependentBelief):
     classifier: ClassifierBelief
     normal: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        for part in ("graph", "classifier"):
+            given = getattr(self, part)
+            if not isinstance(given, IndependentBelief):
+                raise InputError(f"JointBelief.{part}", type(given).__name__, "a belief about it")
+
     def rule(self, rule: LinearRule) -> tuple[Floats, Floats]:
         """Return mean (n + 1,) and covariance of the weights and, last, the threshold."""
         return self.classifier.rule(rule)

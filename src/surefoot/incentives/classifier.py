@@ -147,9 +147,10 @@ class IncentiveClassifier(ClassifierMixin, BaseEstimator):
         kind = type_of_target(y, input_name="y", raise_unknown=True)
         self.classes_ = np.unique(y)
         if kind != "binary" or len(self.classes_) != 2:
-            msg = f"Only binary classification is supported. The type of the target is {kind}."
             if len(self.classes_) < 2:
-                msg = "Classifier can't train when only one class is present."
+                raise InputError("y", "only one class", "two classes")
+            # In the words of scikit-learn, which its checks of estimators look for.
+            msg = f"Only binary classification is supported. The type of the target is {kind}."
             raise ValueError(msg)
         one_of("threshold", self.threshold, ("static", "strategic"))
         one_of("certificate", self.certificate, ("exact", "restriction"))
@@ -186,6 +187,7 @@ class IncentiveClassifier(ClassifierMixin, BaseEstimator):
         rule = rule.shifted(shift)
         sign = 1.0 if accept == self.classes_[1] else -1.0
         self.rule_ = rule
+        self._sign = sign
         self.coef_ = sign * rule.weights[None, :]
         self.intercept_ = np.array([-sign * rule.threshold])
         self._unshift = sign * shift
@@ -205,9 +207,14 @@ class IncentiveClassifier(ClassifierMixin, BaseEstimator):
         return values @ self.coef_[0] + self.intercept_[0]
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the predicted labels, shape (N,)."""
-        accepted = self.decision_function(X) >= 0
-        return self.classes_[accepted.astype(int)]
+        """Return the predicted labels, shape (N,).
+
+        Whoever lands on the threshold is accepted, whatever rounding makes of it, as by `rule_`.
+        """
+        check_is_fitted(self)
+        values = validate_data(self, X, dtype=np.float64, reset=False)
+        accepted = self.rule_.accepts(pd.DataFrame(values, columns=self._names()))
+        return self.classes_[(accepted == (self._sign > 0)).astype(int)]
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Floats:

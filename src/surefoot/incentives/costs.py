@@ -93,8 +93,20 @@ class EffortCost:
     def of(self, effort: Floats) -> Floats:
         """Return the cost of efforts of shape (..., m), shape (...)."""
         if self.p is None:
-            return np.einsum("...i,ij,...j->...", effort, self.Q, effort)
-        return np.linalg.norm(effort * self.weights, ord=self.p, axis=-1)
+            # Two steps, so that an agent's sum does not depend on its company; see `rowwise`.
+            return np.sum(effort * np.einsum("...i,ij->...j", effort, self.Q), axis=-1)
+        return norm(np.abs(effort) * self.weights, self.p)
+
+
+def norm(y: Floats, p: float) -> Floats:
+    """Return ``||y||_p`` of rows of y >= 0; no power overflows or vanishes."""
+    if p == 1:
+        return y.sum(axis=-1)
+    largest = y.max(axis=-1, initial=0.0)
+    if np.isinf(p):
+        return largest
+    scale = np.where(largest > 0, largest, 1.0)
+    return scale * ((y / scale[..., None]) ** p).sum(axis=-1) ** (1 / p)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -180,7 +192,7 @@ class LpCost(_Limited):
     weights: float | Mapping[str, float] = 1.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.p, int | float) and self.p >= 1):
+        if not (isinstance(self.p, int | float | np.number) and self.p >= 1):
             raise InputError("LpCost.p", self.p, "a number from 1 to infinity")
         named = self.weights if isinstance(self.weights, Mapping) else {"": self.weights}
         for node, weight in named.items():
@@ -222,7 +234,7 @@ class QuadraticCost(_Limited):
     def __post_init__(self) -> None:
         if isinstance(self.Q, Mapping):
             for node, value in self.Q.items():
-                if not (np.isfinite(value) and value > 0):
+                if not (isinstance(value, int | float | np.number) and 0 < value < np.inf):
                     raise InputError(f"QuadraticCost.Q[{node!r}]", value, "a number above 0")
             return
         Q = np.asarray(self.Q, dtype=float)
@@ -230,8 +242,10 @@ class QuadraticCost(_Limited):
             raise InputError("QuadraticCost.nodes", None, "what the rows of Q stand for")
         if Q.shape != (len(self.nodes),) * 2:
             raise InputError("QuadraticCost.Q", Q.shape, f"a square of {len(self.nodes)} nodes")
-        if not np.isfinite(Q).all() or np.abs(Q - Q.T).max() > 1e-10 * np.abs(Q).max():
-            raise InputError("QuadraticCost.Q", "not symmetric", "a symmetric matrix of numbers")
+        if not np.isfinite(Q).all():
+            raise InputError("QuadraticCost.Q", "an entry that is not finite", "finite numbers")
+        if np.abs(Q - Q.T).max() > 1e-10 * np.abs(Q).max():
+            raise InputError("QuadraticCost.Q", "not symmetric", "a symmetric matrix")
         if np.linalg.eigvalsh(Q)[0] <= 0:
             smallest = np.linalg.eigvalsh(Q)[0]
             raise InputError("QuadraticCost.Q", f"eigenvalue {smallest:g}", "positive definite")
@@ -264,7 +278,10 @@ def _bound(given: Bound, X: pd.DataFrame | None, side: str, node: str) -> NDArra
         if X is None:
             raise InputError(where, "a function of the agents", "numbers: no agents are at hand")
         given = given(X)
-    values = np.asarray(given, dtype=float)
+    try:
+        values = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(where, given, "one number, or one an agent") from None
     if values.ndim > 1 or (values.ndim == 1 and X is not None and len(values) != len(X)):
         raise InputError(where, values.shape, "one number, or one an agent")
     wrong = np.isnan(values) | (values > 0 if side == "lower" else values < 0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from surefoot.ground.numerals import counted, number, percent
 from surefoot.ground.study import environment
+from surefoot.incentives.audit_words import share_of
 from surefoot.incentives.designing.design import Design
 from surefoot.incentives.rule_files import save_rule
 from surefoot.incentives.rules import LinearRule
@@ -28,7 +29,8 @@ class Designed:
     ----------
     design : Design
     rule : LinearRule
-        Its threshold raised, if the project asks for a strategic one.
+        Its threshold higher by the log-odds of the project's ``probability``, and by what a
+        strategic one asks for.
     shares : mapping of measure to float
         Wanted share of what people do under `rule`, limits and doubts and all.
     measure : str
@@ -55,23 +57,20 @@ class Designed:
         del origin["weights"], origin["threshold"]
         save_rule(self.rule, path, origin)
 
-    def weights(self) -> dict[str, float]:
-        """Return the weights as a reader takes them: what a solver leaves of 0 is 0."""
-        least = 1e-9 * abs(self.rule.weights).max()
-        named = zip(self.rule.names, self.rule.weights.tolist(), strict=True)
-        return {name: weight if abs(weight) > least else 0.0 for name, weight in named}
-
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield what there is to know of it, as names and values."""
         design, proof = self.design, self.design.certificate
         yield "wanted share, asked for", f"{percent(design.beta)} of {self.measure}"
-        yield "wanted share, by the model", f"{percent(design.share)} of {self.measure}"
-        people = percent(self.shares[self.measure])
+        least = ", in the group that has least" if design.shares else ""
+        yield "wanted share, by the model", f"{share_of(design.share)} of {self.measure}{least}"
+        people = f"{share_of(self.shares[self.measure])} of {self.measure}"
         yield "wanted share, of these people", f"{people}, with their limits and doubts"
-        yield "loss", f"{number(design.loss, 5)}, {percent(design.price, 2)} above the base rule's"
+        rise = share_of(design.price, 2)
+        yield "loss", f"{number(design.loss, 5)}, {rise} above the least of any rule"
         yield "certificate", f"{proof.status}: {_PROOFS[proof.status]}"
         yield "method", f"{proof.method}; convex programs solved: {proof.programs}"
-        yield "lower bound of the loss", f"{number(proof.bound, 5)}, gap {number(proof.gap, 7)}"
+        gap = number(proof.gap, 7) if round(proof.gap, 7) else "0"
+        yield "lower bound of the loss", f"{number(proof.bound, 5)}, gap {gap}"
         if design.scenarios is not None:
             yield "drawn graphs", scenarios_in_words(design)
         for note in proof.notes:
@@ -79,7 +78,8 @@ class Designed:
         yield "seed", str(self.seed)
 
     def __str__(self) -> str:
-        told = ", ".join(f"{name} {number(weight)}" for name, weight in self.weights().items())
+        named = zip(self.rule.names, self.rule.weights.tolist(), strict=True)
+        told = ", ".join(f"{name} {number(weight)}" for name, weight in named)
         facts = [f"{name}: {value}" for name, value in self.facts()]
         return "\n".join([f"accept at {number(self.rule.threshold)} or more of: {told}", *facts])
 

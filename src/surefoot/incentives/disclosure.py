@@ -1,6 +1,7 @@
 """What a principal can disclose: a weight of the rule, an edge, the whole effect of a node.
 
-Disclosing sets a belief to the truth there, without doubt; the rest is believed as before.
+Disclosing sets a belief to the truth there, without doubt; the rest is believed as before. To tell
+people what they know changes nothing: groups may be in doubt of different things.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.ground.errors import InputError
+from surefoot.ground.errors import InputError, one_of
 from surefoot.incentives.beliefs import (
     Belief,
     ClassifierBelief,
+    FullInformation,
     GraphBelief,
     IndependentBelief,
     JointBelief,
@@ -27,6 +29,7 @@ from surefoot.incentives.margins import MarginDraws, MarginMoments
 from surefoot.incentives.rules import LinearRule
 
 Floats = NDArray[np.float64]
+Kind = Literal["node", "edge", "weight"]
 
 
 @dataclass(frozen=True, order=True)
@@ -42,8 +45,11 @@ class Item:
         The node, (cause, effect), or the feature.
     """
 
-    kind: Literal["node", "edge", "weight"]
+    kind: Kind
     name: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        one_of("Item.kind", self.kind, get_args(Kind))
 
     def __str__(self) -> str:
         what = " -> ".join(self.name)
@@ -79,16 +85,23 @@ def doubts(belief: Belief, rule: LinearRule, effects: Effects) -> list[Item]:
     ]
 
 
+def knows(belief: Belief, kind: Kind) -> bool:
+    """Return whether agents know all things of a kind, whichever they are."""
+    also = {"node": (), "edge": (ClassifierBelief,), "weight": (GraphBelief,)}[kind]
+    return isinstance(belief, (FullInformation, *also))
+
+
 def disclosed(belief: Belief, items: Sequence[Item], rule: LinearRule, effects: Effects) -> Belief:
     """Return the belief of agents who have been told `items`."""
-    edges = [item.name for item in items if item.kind == "edge"]
-    weights = [item.name[0] for item in items if item.kind == "weight"]
-    nodes = tuple(item.name[0] for item in items if item.kind == "node")
+    news = [item for item in items if not knows(belief, item.kind)]
+    edges = [item.name for item in news if item.kind == "edge"]
+    weights = [one_of("items", i.name[0], rule.names) for i in news if i.kind == "weight"]
+    nodes = tuple(one_of("items", i.name[0], effects.efforts) for i in news if i.kind == "node")
     told = belief
     if edges:
         told = _with_edges(told, edges, effects)
     if weights:
-        told = _with_weights(told, weights, rule)
+        told = _with_weights(told, weights)
     return _KnownNodes(told, nodes) if nodes else told
 
 
@@ -128,19 +141,19 @@ def _with_edges(belief: Any, edges: Sequence[tuple[str, ...]], effects: Effects)
         graph = _with_edges(belief.graph, edges, effects)
         return dataclasses.replace(belief, graph=graph)
     own = belief.graph if isinstance(belief, GraphBelief) and belief.graph is not None else effects
-    if not (isinstance(own, CausalGraph) and isinstance(effects, CausalGraph)):
-        raise InputError("items", "an edge", "weights or nodes: the effects have no edges")
+    if not (isinstance(belief, GraphBelief) and isinstance(own, CausalGraph)
+            and isinstance(effects, CausalGraph)):  # fmt: skip
+        raise InputError("items", "an edge", "weights or nodes: these agents think of no edges")
     for cause, effect in edges:
         own = own.with_prior((cause, effect), effects.edges.get((cause, effect), 0.0))
-    return GraphBelief(own, belief.cv if isinstance(belief, GraphBelief) else None)
+    return GraphBelief(own, belief.cv)
 
 
-def _with_weights(belief: Any, names: Sequence[str], rule: LinearRule) -> Any:
+def _with_weights(belief: Any, names: Sequence[str]) -> Any:
     if isinstance(belief, JointBelief):
-        told = _with_weights(belief.classifier, names, rule)
-        return dataclasses.replace(belief, classifier=told)
+        return dataclasses.replace(belief, classifier=_with_weights(belief.classifier, names))
     if not isinstance(belief, ClassifierBelief):
-        raise InputError("items", "a weight", "edges or nodes: agents know the rule")
+        raise InputError("items", "a weight", "nodes: these agents think of no single weights")
     return _KnownWeights(belief, tuple(names))
 
 

@@ -50,7 +50,7 @@ class MarginMoments:
     def at(self, X: Floats) -> tuple[Floats, Floats, Floats]:
         """Return mean and variance of θ.x̃, shapes (N,), and its covariance with v, (N, m)."""
         extended = np.column_stack([X, np.full(len(X), -1.0)])
-        variance = np.einsum("ni,ij,nj->n", extended, self.theta_cov, extended)
+        variance = np.sum(extended * rowwise(extended, self.theta_cov), axis=1)
         mean, covariance = rowwise(extended, self.theta), rowwise(extended, self.cross.T)
         return mean, np.maximum(variance, 0.0), covariance
 

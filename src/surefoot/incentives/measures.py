@@ -62,7 +62,7 @@ class Desirable:
         signs = np.zeros(len(efforts))
         for node, sign in desirable.items():
             one_of("desirable", node, efforts)
-            if isinstance(sign, bool) or sign not in (1, -1):
+            if isinstance(sign, bool | np.ndarray) or sign not in (1, -1):
                 raise InputError(f"desirable[{node!r}]", sign, "+1 (more of it) or -1 (less)")
             signs[list(efforts).index(node)] = sign
         if np.all(signs != 0):
@@ -85,20 +85,20 @@ class Desirable:
     ) -> tuple[Floats, Floats]:
         """Return wanted effort and all effort of each agent, shapes (...), in the measure's unit.
 
-        Cost is split over nodes as the norm's ``(w_i |e_i|)^p``, or ``e_i (Qe)_i``.
+        An agent's cost is split over nodes as the norm's ``(w_i |e_i|)^p``, or ``e_i (Qe)_i``.
         """
         one_of("measure", measure, get_args(Measure))
         if measure == "effort":
             each = np.abs(effort)
         elif cost.p is None:
             each = effort * (effort @ cost.Q)
-        elif np.isinf(cost.p):  # the limit of the split: the nodes at the largest w|e|
-            weighted = np.abs(effort) * cost.weights
-            each = np.where(weighted >= weighted.max(-1, keepdims=True) * (1 - 1e-9), weighted, 0.0)
         else:
             weighted = np.abs(effort) * cost.weights
             largest = weighted.max(-1, keepdims=True)
-            each = (weighted / np.where(largest > 0, largest, 1.0)) ** cost.p * largest
+            part = weighted / np.where(largest > 0, largest, 1.0)
+            # The limit of the split, for p = inf, is over the nodes at the largest w|e|.
+            split = part >= 1 - 1e-9 if np.isinf(cost.p) else part**cost.p
+            each = split * (cost.of(effort) / np.maximum(split.sum(-1), 1.0))[..., None]
         right = effort * self.signs > 0
         return np.where(right, each, 0.0).sum(-1), each.sum(-1)
 

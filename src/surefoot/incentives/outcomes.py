@@ -70,6 +70,8 @@ class OutcomeModel:
         quality does.
         """
         quality = np.asarray(latent, dtype=float)
+        if quality.ndim != 1 or not np.isfinite(quality).all():
+            raise InputError("latent", latent, "finite numbers, one an agent")
         noise = stream(seed, "outcome").logistic(scale=self.noise, size=len(quality))
         return (quality + noise > 0).astype(np.int64)
 

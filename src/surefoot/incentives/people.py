@@ -53,9 +53,10 @@ def rows_in(path: Path) -> int:
 
             return int(pq.read_metadata(path).num_rows)
         with path.open("rb") as file:
-            lines = sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
+            ends = [(b.count(b"\n"), b.count(b"\r")) for b in iter(lambda: file.read(_BLOCK), b"")]
             file.seek(-1, 2)
-            return lines - (file.read(1) == b"\n")
+            lines = sum(n for n, _ in ends) or sum(r for _, r in ends)  # \r alone: old Macintosh
+            return lines - (file.read(1) in b"\r\n")
 
 
 class RowWriter:
@@ -120,4 +121,5 @@ def _reading(path: Path) -> Iterator[str]:
     except InputError:
         raise
     except (OSError, ValueError) as error:  # pyarrow's and pandas' own errors are ValueErrors
-        raise InputError(str(path), str(error), "a readable CSV or Parquet file") from error
+        told = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(str(path), told, "a readable CSV or Parquet file") from error

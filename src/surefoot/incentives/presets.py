@@ -17,9 +17,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from surefoot.ground.errors import InputError
 from surefoot.incentives.agents import Agents
 from surefoot.incentives.beliefs import ClassifierBelief
 from surefoot.incentives.costs import LpCost, QuadraticCost
@@ -77,5 +79,7 @@ def bechavod(
 
 def perdomo(X: pd.DataFrame, strategic: Sequence[str], step: float) -> Agents:
     """Return borrowers of Perdomo et al. (ICML 2020): each strategic feature moves by step · h."""
+    if not (np.isfinite(step) and step > 0):
+        raise InputError("step", step, "a number above 0")
     cost = QuadraticCost(dict.fromkeys(strategic, 1 / (2 * step)))
     return Agents(X, CausalGraph.identity(strategic), cost, aim="utility")

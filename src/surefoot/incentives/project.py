@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.project_files import checked, read_project
 from surefoot.incentives import project_keys as keys
 from surefoot.incentives.project_keys import known_names
+from surefoot.incentives.topology import some_cycle, topological_order
 
 _COST = {"kind": "norm", "p": 2.0}
 _BELIEF = {"know": "everything", "confidence": 0.9, "method": "auto"}
@@ -107,6 +110,8 @@ class _Reader:
             known_names(f"{place} features", features, features)
         if "target" in data and "accept" not in data:
             raise InputError(f"{place} accept", "nothing", keys.DATA["accept"][1])
+        if data.get("target", "") in data.get("features", []):
+            raise InputError(f"{place} features", data["target"], "columns other than the target")
         return {"missing": "refuse", **data}
 
     def graph(self) -> dict[str, Any]:
@@ -126,6 +131,10 @@ class _Reader:
             if "sd" in edge and "weight" not in edge:
                 raise InputError(f"{where} sd", edge["sd"], "a weight too, or neither: then fitted")
             edges[pair] = edge
+        if cycle := _cycle(nodes, edges):
+            raise InputError(f"{place} edges", f"the cycle {cycle}", "arrows without a cycle")
+        if (target := self.content["data"].get("target")) in nodes:
+            raise InputError(f"{place} nodes", target, "columns other than the target")
         if both := [name for name in graph.get("exogenous", []) if name in nodes]:
             raise InputError(f"{place} exogenous", both, "columns that are no nodes")
         if isinstance(graph.get("units"), dict):
@@ -241,6 +250,16 @@ class _Reader:
             if set(design["forbidden"]) >= set(features):
                 raise InputError(f"{place} forbidden", "every feature", "some of the features")
         return {**design, "monotone": _signs(design["monotone"])}
+
+
+def _cycle(nodes: list[str], edges: Iterable[tuple[str, str]]) -> str:
+    """Return a cycle of the arrows in words; nothing if there is none."""
+    adjacency = np.zeros((len(nodes), len(nodes)), dtype=bool)
+    for cause, effect in edges:
+        adjacency[nodes.index(cause), nodes.index(effect)] = True
+    if topological_order(adjacency) is not None:
+        return ""
+    return " -> ".join(nodes[i] for i in some_cycle(adjacency))
 
 
 def _signs(directions: Mapping[str, Any]) -> dict[str, int]:

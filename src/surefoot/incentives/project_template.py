@@ -36,7 +36,7 @@ def write_template(path: Path, *, table: Path | None = None, target: str | None 
         raise InputError(str(path), "a file", "a place where there is none")
     if table is None:
         known: dict[str, Any] = {
-            "table": "people.csv", "target": target or "defaulted", "accept": 0,
+            "table": "people.csv", "target": target or "defaulted", "accept": 0, "others": [],
             "features": ["age", *_EXAMPLE], "nodes": list(_EXAMPLE), "edge": _EXAMPLE[1:],
         }  # fmt: skip
     else:
@@ -58,14 +58,16 @@ def _found_in(table: Path, target: str | None) -> dict[str, Any]:
     features = [
         name
         for name in columns
-        if name != label and is_numeric_dtype(first[name]) and not is_bool_dtype(first[name])
-    ]
+        # A column without a name is what pandas makes of the numbers of rows.
+        if name != label and not name.startswith("Unnamed: ")
+        and is_numeric_dtype(first[name]) and not is_bool_dtype(first[name])
+    ]  # fmt: skip
     if len(features) < 2:
         raise InputError(f"{table.name}, columns", columns, "two columns of numbers, and a target")
-    accept = first[label].dropna().unique().tolist()
+    labels = first[label].dropna().unique().tolist()
     return {
-        "target": label, "accept": accept[0] if accept else "", "features": features,
-        "nodes": features, "edge": None,
+        "target": label, "accept": labels[0] if labels else "", "others": labels[1:4],
+        "features": features, "nodes": features, "edge": None,
     }  # fmt: skip
 
 

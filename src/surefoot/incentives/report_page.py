@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from surefoot.ground.blocks import Code, Page, Section
-from surefoot.ground.numerals import counted, percent
+from surefoot.ground.numerals import counted
 from surefoot.ground.study import environment
 from surefoot.incentives.audit_page import (
     QUESTION,
@@ -19,6 +19,7 @@ from surefoot.incentives.audit_page import (
     lead,
     weights_section,
 )
+from surefoot.incentives.audit_words import share_of
 from surefoot.incentives.report_sections import (
     confidence_section,
     costs_section,
@@ -68,7 +69,7 @@ def frontier_page(found: Frontier, setting: Setting, command: str) -> Page:
     return Page(
         title=f"Frontier: {setting.project.table.name}",
         question="What does wanted effort cost in accuracy?",
-        lead=f"Shares are shares of {measure}, of the best response to each rule.",
+        lead=f"Shares are of {measure}, in what people do who know rule and graph.",
         sections=[frontier_section(found, measure), assumptions_section(), _made(command)],
         facts=_facts(setting),
     )
@@ -78,10 +79,16 @@ def _in_short(report: FullReport) -> Iterator[str]:
     """Yield what became of the design, in a sentence."""
     if report.unmet:
         yield "**No rule calls forth the wanted share that was asked for.**"
-    if report.designed is not None:
-        design = report.designed.design
-        rise = percent(design.price)
-        yield f"Another rule calls forth {percent(design.share)}; its loss is {rise} higher."
+    if report.designed is not None and report.after is not None:
+        designed, now, then = report.designed, report.audit.accuracy, report.after.accuracy
+        share = share_of(designed.shares[designed.measure])
+        yield (
+            f"Under the rule designed below the wanted share would be **{share} of "
+            f"{designed.measure}**. Before people respond it is right about "
+            f"{share_of(then['before'])} of them, where the present rule is about "
+            f"{share_of(now['before'])}; after, {share_of(then['after'])} and "
+            f"{share_of(now['after'])}."
+        )
 
 
 def _made(command: str) -> Section:

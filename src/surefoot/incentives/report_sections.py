@@ -12,7 +12,7 @@ from surefoot.ground.blocks import Block, Column, Facts, Figure, Note, Prose, Se
 from surefoot.ground.figures import BarRow, Reference, Series, bar_plot, line_plot
 from surefoot.ground.numerals import percent
 from surefoot.incentives.audit_page import OTHER_KIND, WANTED_KIND
-from surefoot.incentives.audit_words import SURE
+from surefoot.incentives.audit_words import SURE, efforts_of, share_of
 from surefoot.incentives.reporting import KINDS, FullReport
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def knowing_section(report: FullReport) -> Section:
     signs = report.audit.desirable.signs
     rows = [
         BarRow(
-            node, float(np.abs(response.effort[:, i]).mean()), group=f"People who {KINDS[know]}",
+            node, efforts[i], group=f"People who {KINDS[know]}",
             kind=WANTED_KIND if signs[i] and (response.effort[:, i] * signs[i]).sum() >= 0
             else OTHER_KIND,
         )
         for know, response in report.knowing.items()
+        for efforts in [efforts_of(np.abs(response.effort).mean(axis=0))]
         for i, node in sorted(enumerate(response.efforts), key=lambda pair: signs[pair[0]] == 0)
     ]  # fmt: skip
     shown: list[Block] = []
@@ -58,15 +59,17 @@ def knowing_section(report: FullReport) -> Section:
         ],
         [
             {
-                "who": KINDS[know], "moves": response.moves.mean(),
-                "accepted": response.accepted.mean(),
-                "unsure": response.counts["never sure enough"] / len(response),
+                "who": KINDS[know], "moves": round(response.moves.mean(), 3),
+                "accepted": round(response.accepted.mean(), 3),
+                "unsure": round(response.counts["never sure enough"] / len(response), 3),
                 "cost": response.cost[response.moves].mean() if response.moves.any() else None,
             }
             for know, response in report.knowing.items()
         ],
+        _SURER,
     )  # fmt: skip
-    return Section("What people know", [*shown, table], intro=_KNOWING)
+    people = len(next(iter(report.knowing.values())))
+    return Section("What people know", [*shown, table, *_of(people, report)], intro=_KNOWING)
 
 
 def confidence_section(report: FullReport) -> Iterator[Section]:
@@ -80,7 +83,7 @@ def confidence_section(report: FullReport) -> Iterator[Section]:
     ]
     ceilings = report.confidence.groupby("know", sort=False)["ceiling"].first()
     lines = [
-        Reference(float(ceiling), f"{KINDS[know]}: no surer than {percent(ceiling)}")
+        Reference(float(ceiling), f"{KINDS[know]}: no surer than {share_of(ceiling)}")
         for know, ceiling in ceilings.items()
         if 0.5 < ceiling < SURE
     ]
@@ -95,17 +98,18 @@ def confidence_section(report: FullReport) -> Iterator[Section]:
         wide = report.confidence.pivot(index="confidence", columns="know", values="unsure")
         columns = [Column("confidence", "confidence", "percent", 0)]
         columns += [Column(know, KINDS[know], "percent") for know in ceilings.index]
-        rows = wide.reset_index().to_dict("records")
+        rows = wide.round(3).reset_index().to_dict("records")
         blocks.append(Table("Whom no effort makes sure enough, of people who", columns, rows))
     sentences = [
-        f"People who {KINDS[know]} get no surer of acceptance than {percent(ceiling)}, whatever "
+        f"People who {KINDS[know]} get no surer of acceptance than {share_of(ceiling)}, whatever "
         "they do."
         for know, ceiling in ceilings.items()
         if ceiling < SURE
     ]
     if sentences:
         blocks.append(Note(" ".join(sentences), title="The ceiling"))
-    yield Section("How sure people want to be", [*blocks, *_thinned(report)], intro=_CONFIDENCE)
+    note = _of(report.thinned, report)
+    yield Section("How sure people want to be", [*blocks, *note], intro=_CONFIDENCE)
 
 
 def frontier_section(found: Frontier, measure: str, chosen: Designed | None = None) -> Section:
@@ -121,16 +125,20 @@ def frontier_section(found: Frontier, measure: str, chosen: Designed | None = No
             series, title="What wanted effort costs", x_axis=f"wanted share of {measure}, at least",
             y_axis="rise of the loss", best="min", x_references=lines, percent_axis=True, digits=2,
         )  # fmt: skip
-        shown.append(Figure(drawing, "Rise above the loss of the most accurate rule."))
+        shown.append(Figure(drawing, "Rise above the least loss that any rule has."))
     columns = [
-        Column("beta", "asked for", "percent", 0), Column("share", "share found", "percent"),
-        Column("loss", "loss", "number", 5),
-        Column("price", "rise of the loss", "percent", 2),
-        Column("status", "certificate"),
+        Column("beta", "asked for", "percent", 0),
+        Column("share", f"found, of {measure}", "percent"),
+        Column("accuracy", "accuracy", "percent"), Column("loss", "loss", "number", 5),
+        Column("price", "rise of the loss", "percent", 2), Column("status", "certificate"),
     ]  # fmt: skip
-    rows = _rounded(table[["beta", "share", "loss", "price", "status"]])
-    return Section("What wanted effort costs", [*shown, Table("Frontier", columns, rows, _PROOFS)],
-                   intro=_FRONTIER)  # fmt: skip
+    rows = _rounded(table[[column.key for column in columns]])
+    groups = _BY_GROUP if any(each.shares for each in found.designs) else ""
+    return Section(
+        "What wanted effort costs",
+        [*shown, Table("Frontier", columns, rows, _PROOFS)],
+        intro=_FRONTIER + groups,
+    )
 
 
 def design_section(report: FullReport) -> Iterator[Section]:
@@ -140,14 +148,14 @@ def design_section(report: FullReport) -> Iterator[Section]:
     if report.designed is None or report.after is None:
         return
     designed, now = report.designed, report.audit
-    weights = designed.weights()
+    weights = dict(zip(designed.rule.names, designed.rule.weights.tolist(), strict=True))
     present = dict(zip(now.rule.names, now.rule.weights.tolist(), strict=True))
     rows = [{"name": name, "now": present[name], "then": weights[name]} for name in present]
     rows.append({"name": "threshold", "now": now.rule.threshold, "then": designed.rule.threshold})
     columns = [Column("name", "feature"), Column("now", "present rule", "number"),
                Column("then", "designed rule", "number")]  # fmt: skip
     told = [
-        {"what": what, "now": percent(before), "then": percent(after)}
+        {"what": what, "now": _share(before), "then": _share(after)}
         for what, before, after in _compared(report)
     ]
     both = [Column("what", "what"), Column("now", "present rule"), Column("then", "designed rule")]
@@ -164,17 +172,18 @@ def costs_section(report: FullReport) -> Iterator[Section]:
     if report.costs.empty:
         return
     betas = [name for name in report.costs if name.startswith("beta ") and name != "beta 0"]
-    columns = [Column("weight", f"cost of {report.cheaper}, times", "number", 1),
-               Column("share", "wanted share, present rule", "percent")]  # fmt: skip
+    measure = report.setting.project.design["measure"]
+    columns = [Column("weight", "cost, times", "number", 1),
+               Column("share", f"wanted, of {measure}", "percent")]  # fmt: skip
     columns += [Column(name, f"at {percent(float(name[5:]), 0)}", "percent", 2) for name in betas]
     table = Table(f"If {report.cheaper} gets cheaper", columns, _rounded(report.costs), _BETAS)
-    yield Section("If an unwanted way gets cheaper", [table, *_thinned(report)], intro=_COSTS)
+    yield Section("If an unwanted way gets cheaper", [table], intro=_COSTS)
 
 
 def disclosure_section(report: FullReport) -> Iterator[Section]:
     """Yield what could be told to people, ranked."""
     if report.disclosure is not None:
-        shown = [disclosure_table(report.disclosure), *_thinned(report)]
+        shown = [disclosure_table(report.disclosure), *_of(report.thinned, report)]
         yield Section("What to tell people", shown, intro=_DISCLOSURE)
 
 
@@ -183,10 +192,9 @@ def disclosure_table(found: Disclosure) -> Table:
     ends = pd.DataFrame([found.nothing, found.everything])
     ends["change"] = ends["share"].astype(float) - found.nothing["share"]
     columns = [
-        Column("told", "told"), Column("share", f"wanted share of {found.measure}", "percent"),
-        Column("change", "change", "percent"), Column("movers", "work on passing", "percent"),
-        Column("cost", "their mean cost", "number"),
-        Column("unsure", "never sure enough", "percent"),
+        Column("told", "told"), Column("share", f"wanted, of {found.measure}", "percent"),
+        Column("change", "change", "percent"), Column("movers", "work on it", "percent"),
+        Column("cost", "mean cost", "number"), Column("unsure", "never sure", "percent"),
     ]  # fmt: skip
     rows = _rounded(found.table.drop(columns="items")) + _rounded(ends.drop(columns="items"))
     return Table("What telling it would do", columns, rows)
@@ -207,34 +215,52 @@ def _compared(report: FullReport) -> Iterator[tuple[str, float | None, float | N
 
 
 def _rounded(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows in which what rounding leaves of 0 is 0."""
+    """Return rows in which what rounding leaves of 0 is 0, shares by as much as is shown."""
     numbers = frame.select_dtypes("number")
-    return frame.assign(**numbers.round(6) + 0.0).to_dict("records")
+    digits = {name: _DIGITS.get(str(name), 4) for name in numbers}
+    return frame.assign(**numbers.round(digits) + 0.0).to_dict("records")
 
 
-def _thinned(report: FullReport) -> list[Block]:
-    if report.thinned == len(report.setting.people):
+def _share(value: float | None) -> str:
+    return share_of(float("nan") if value is None else value)
+
+
+def _of(people: int, report: FullReport) -> list[Block]:
+    """Return on how many people something rests, if not on all."""
+    if people == len(report.setting.people):
         return []
-    return [Prose(f"On {report.thinned:,} people, evenly spaced in the table.")]
+    return [Prose(f"On {people:,} people, evenly spaced in the table.")]
+
+
+_DIGITS = {"share": 3, "change": 3, "movers": 3, "unsure": 3, "accuracy": 3, "loss": 6, "cost": 6}
 
 
 _KNOWING = (
     "People in doubt do not simply do less: they lean to levers that they are sure of, whether "
     "those are wanted or not. How much in doubt they are is what the project says."
 )
+_SURER = (
+    "Work on passing: people who are accepted already may do so too, if they are in doubt of it. "
+    "Accepted after: by the rule, whatever people know of it."
+)
 _CONFIDENCE = (
     "Who is in doubt and wants to be surer of acceptance has to do more, and does other things."
 )
 _FRONTIER = (
-    "For each share the most accurate rule was found among all that call forth at least so much "
-    "wanted effort, of people who know rule and graph and have no limits but directions."
+    "For each share that rule was found whose loss is least, among all that call forth at least so "
+    "much wanted effort, of people who know rule and graph and have no limits but directions. The "
+    "loss is the error that fitting a rule makes small; accuracy is before people respond."
+)
+_BY_GROUP = (
+    " Where costs go by group, every group is asked for so much: the share found is that of the "
+    "group which has least, and people together may have more."
 )
 _PROOFS = (
     "global: no such rule has a smaller loss. gap: there may be one, within a known bound. local: "
     "nothing is known about rules far away."
 )
 _DESIGN = (
-    "The most accurate rule that calls forth the wanted share which was asked for. Below, both "
+    "The rule of least loss that calls forth the wanted share which was asked for. Below, both "
     "rules meet the people of the project."
 )
 _CERTIFICATE = (
@@ -242,8 +268,8 @@ _CERTIFICATE = (
     "directions. The share of these people is what was measured on the table."
 )
 _BETAS = (
-    "Columns from the third on: how much the loss rises if the best rule has to have so large a "
-    "wanted share. No value: no rule has."
+    "Wanted: under the present rule, of people who know rule and graph. Columns after it: how much "
+    "the loss rises if the best rule has to have so large a wanted share. No value: no rule has."
 )
 _COSTS = (
     "Costs are guesses, and this one matters most: the way that is not wanted and pays best. If it "

@@ -37,6 +37,8 @@ _CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _CHEAPER = (1.0, 0.5, 0.3, 0.2)
 # Curves over confidence and what could be told ask people anew dozens of times.
 _ENOUGH = 2_000
+# One in doubt may take a program of their own: some milliseconds, once for each kind of doubt.
+_MANY = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +51,13 @@ class FullReport:
     audit : AuditReport
         Of people as the project describes them.
     knowing : dict of str to Response
-        What people do who know more or less, the project's doubts taken: see `KINDS`.
+        What people do who know more or less, the project's doubts taken: see `KINDS`. Of some ten
+        thousand people at most.
     confidence : DataFrame
         ``know``, ``confidence``, ``share`` (NaN if nobody moves), ``unsure`` (share of people whom
         no effort makes sure enough) and ``ceiling``.
     thinned : int
-        On how many people `confidence`, `costs` and `disclosure` rest.
+        On how many people `confidence` and `disclosure` rest.
     frontier : Frontier or None
         None without labels; then there is no design either.
     designed : Designed or None
@@ -63,8 +66,8 @@ class FullReport:
     unmet : str
         Why there is no design, if it was asked for.
     costs : DataFrame
-        ``weight`` of the node `cheaper`, ``share`` of the rule as it is, and for each beta the
-        relative rise of the loss.
+        ``weight`` of the node `cheaper`, times that of the project; ``share`` of the rule as it is,
+        of people who know rule and graph; and for each beta the relative rise of the loss.
     cheaper : str
         The unwanted node that `costs` makes cheaper; empty if no rule was designed.
     disclosure : Disclosure or None
@@ -116,13 +119,13 @@ def full_report(
     found = audit(setting, agents, seed=seed)
     own = setting.project.belief["know"]
     known = [know for know in KINDS if know in (*_COMPARED, own) and setting.can_doubt(know)]
+    few, many = setting.thinned(_ENOUGH).together(), setting.thinned(_MANY)
     knowing = {
-        know: setting.agents(know=know, confidence=agents.confidence, seed=seed).best_response(
-            setting.rule
-        )
+        know: found.response
+        if know == own and len(many.people) == len(agents)
+        else many.agents(know=know, seed=seed).best_response(setting.rule)
         for know in known
     }
-    few = setting.thinned(_ENOUGH)
     labelled = setting.deserving is not None
     wanted = setting.project.design.get("beta") if beta is None else beta
     designed, after, unmet = None, None, ""
@@ -143,9 +146,9 @@ def full_report(
         designed=designed,
         after=after,
         unmet=unmet,
-        costs=_over_costs(few, cheaper, seed) if cheaper else pd.DataFrame(),
+        costs=_over_costs(setting, cheaper, seed) if cheaper else pd.DataFrame(),
         cheaper=cheaper,
-        disclosure=_told(few, agents, seed),
+        disclosure=_told(few, seed),
     )
 
 
@@ -156,8 +159,9 @@ def _over_confidence(setting: Setting, known: list[Know], seed: int) -> pd.DataF
     with progress("people in doubt", len(asked)) as step:
         for know, confidence in asked:
             agents = setting.agents(know=know, confidence=confidence, seed=seed)
-            response, costs = agents.best_response(setting.rule), agents.costs()
+            costs = agents.costs()
             plans = agents.plans(setting.rule, costs)
+            response = agents.follow(setting.rule, plans)
             rows.append(
                 {
                     "know": know,
@@ -177,7 +181,12 @@ def _over_costs(setting: Setting, node: str, seed: int) -> pd.DataFrame:
     wanted = Desirable.parse(project.desirable, setting.graph.efforts)
     rows = []
     for factor in _CHEAPER:
-        cost = _with_cheaper(setting.cost(), setting, node, factor)
+        given = setting.costs()
+        cost: Any = (
+            {label: _with_cheaper(each, setting, node, factor) for label, each in given.items()}
+            if isinstance(given, dict)
+            else _with_cheaper(given, setting, node, factor)
+        )
         agents = setting.agents(know="everything", cost=cost, seed=seed)
         shares = population_shares(agents.best_response(setting.rule), agents.costs(), wanted)
         row = {"weight": factor, "share": shares[project.design["measure"]]}
@@ -209,12 +218,13 @@ def _cheapest_unwanted(report: AuditReport) -> str:
     return str(nodes.loc[nodes["score"].fillna(0).idxmax(), "node"]) if len(nodes) else ""
 
 
-def _told(setting: Setting, agents: Agents, seed: int) -> Disclosure | None:
+def _told(setting: Setting, seed: int) -> Disclosure | None:
     """Return what could be told to people in doubt as the project says, or as it could."""
     own = setting.project.belief["know"]
     for each in (own,) if own != "everything" else _COMPARED[1:]:
         if setting.can_doubt(each):
-            people = setting.agents(know=each, confidence=agents.confidence, seed=seed)
+            asked = replace(setting.project, belief={**setting.project.belief, "know": each})
+            doubtful = replace(setting, project=asked)
             if doubts(setting.belief(each), setting.rule, setting.graph):
-                return reveal(setting, people)
+                return reveal(doubtful, doubtful.agents(seed=seed))
     return None

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surefoot.ground.errors import InputError
-from surefoot.ground.numerals import counted, number, percent
+from surefoot.ground.errors import InputError, one_of
+from surefoot.ground.numerals import number
 from surefoot.ground.progress import progress
 from surefoot.ground.project_files import within
 from surefoot.incentives.agents import Agents
+from surefoot.incentives.audit_words import people, share_of
 from surefoot.incentives.people import parts_of, rows_in, writing
 from surefoot.incentives.prepared import Prepared
 from surefoot.incentives.setting import Setting
-from surefoot.incentives.setting_parts import people_of
+from surefoot.incentives.setting_parts import group_column, people_of
 from surefoot.incentives.totals import Totals
 
 
@@ -35,11 +36,13 @@ class Responded:
         told = ", ".join(f"{n:,} {status.words}" for status, n in totals.statuses.items() if n)
         effort = sorted(totals.effort.items(), key=lambda item: -item[1])
         whole = sum(totals.effort.values())
-        spent = ", ".join(f"{node} {percent(e / whole)}" for node, e in effort) if whole else "none"
+        spent = (
+            ", ".join(f"{node} {share_of(e / whole)}" for node, e in effort) if whole else "none"
+        )
         left_out = f"\nleft out as incomplete: {self.dropped:,}" if self.dropped else ""
         return (
-            f"{counted(totals.agents, 'agent')}: {told}\n"
-            f"effort, in units of effort: {spent}\n"
+            f"{people(totals.agents)}: {told}\n"
+            f"of all effort, in its units: {spent}\n"
             f"cost in all: {number(totals.cost)}\n"
             f"accepted: {totals.accepted_before:,} before, {totals.accepted:,} after{left_out}"
         )
@@ -74,7 +77,11 @@ def respond(
         for part in parts:
             complete = part.dropna() if project.data["missing"] == "drop" else part
             with within(f"{source.name}:"):
-                response = prepared.respond(people_of(project, complete, setting.scored))
+                found = people_of(project, complete, setting.scored)
+                if column := group_column(project):
+                    for label in found[column].unique():
+                        one_of(project.data["groups"], label, setting.labels)
+                response = prepared.respond(found)
             frame = response.to_frame()
             frame.insert(0, "row", complete.index)
             rows.write(frame)

@@ -77,11 +77,10 @@ class Response:
     def moved(self) -> pd.DataFrame:
         """Return the table after the effort: ``x' = x + C'e``."""
         shift = rowwise(self.effort, self.contribution)
-        columns = {
-            name: self.X[name].to_numpy(dtype=float) + shift[:, i]
-            for i, name in enumerate(self.features)
-        }
-        return self.X.assign(**columns)
+        moved = self.X.copy()
+        for i, name in enumerate(self.features):
+            moved[name] = moved[name].to_numpy(dtype=float) + shift[:, i]
+        return moved
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row an agent: status, price, cost, confidence, and the effort on each node."""

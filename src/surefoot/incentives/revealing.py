@@ -15,7 +15,7 @@ import pandas as pd
 from surefoot.ground.errors import InputError, one_of
 from surefoot.incentives.agents import Agents, as_rule
 from surefoot.incentives.beliefs import Belief, FullInformation
-from surefoot.incentives.disclosure import Item, disclosed, doubts
+from surefoot.incentives.disclosure import Item, disclosed, doubts, knows
 from surefoot.incentives.measures import Desirable, Measure
 from surefoot.incentives.rules import LinearRule
 from surefoot.incentives.shares import population_shares
@@ -49,7 +49,9 @@ class Disclosure:
     @property
     def best(self) -> str:
         """What to tell, in words; "nothing" if all of it makes things worse."""
-        if self.table.empty or not self.table["change"].iloc[0] > 0:
+        # The share is NaN while nobody moves: any wanted effort is better.
+        before = np.nan_to_num(self.nothing["share"], nan=0.0)
+        if not self.table["share"].iloc[0] > before:
             return "nothing"
         return str(self.table["told"].iloc[0])
 
@@ -96,16 +98,23 @@ def reveal(
     Telling the truth can make things worse: certainty about an unwanted lever draws effort there.
     """
     known = as_rule(rule)
+    if not len(agents):
+        raise InputError("agents", "nobody", "at least one agent")
     one_of("measure", measure, get_args(Measure))
     wanted = Desirable.parse(desirable, agents.effects.efforts)
+    for cost in agents.costs().values():
+        Desirable.parse(desirable, agents.effects.efforts, cost)
     if isinstance(at_most, bool) or not isinstance(at_most, int) or at_most < 1:
         raise InputError("at_most", at_most, "a positive number of things to tell")
+    by_group = agents.belief if isinstance(agents.belief, Mapping) else {None: agents.belief}
     if items is None:
-        by_group = agents.belief if isinstance(agents.belief, Mapping) else {None: agents.belief}
         found = [item for b in by_group.values() for item in doubts(b, known, agents.effects)]
         items = list(dict.fromkeys(found))
     if not items:
         raise InputError("agents.belief", "no doubt", "a belief that leaves something to disclose")
+    for item in items:
+        if all(knows(belief, item.kind) for belief in by_group.values()):
+            raise InputError("items", str(item), "something that not all agents know")
 
     def row(told: Sequence[Item]) -> dict[str, Any]:
         words = " and ".join(str(item) for item in told) or "nothing"
@@ -152,7 +161,7 @@ def _effect(
 ) -> dict[str, float]:
     response = agents.best_response(rule)
     movers = response.moves
-    unsure = response.counts["never sure enough"] / max(len(response), 1)
+    unsure = response.counts["never sure enough"] / len(response)
     return {
         "share": population_shares(response, agents.costs(), wanted)[measure],
         "movers": float(movers.mean()),

@@ -51,7 +51,8 @@ def load_rule(path: Path) -> LinearRule:
     features, weights = content.get("features"), content.get("weights")
     if not isinstance(features, list) or not isinstance(weights, dict):
         raise InputError(str(path), "no features or no weights", allowed)
-    if not all(isinstance(name, str) for name in features) or sorted(features) != sorted(weights):
+    names = all(isinstance(name, str) for name in features)
+    if not names or not features or sorted(features) != sorted(weights):
         raise InputError(f"{path} features", features, "the names of the weights")
     for name, value in {**weights, "threshold": content.get("threshold")}.items():
         number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -12,6 +12,7 @@ from surefoot.incentives.costs import EffortCost
 from surefoot.incentives.effects import Effects
 from surefoot.incentives.graph import CausalGraph
 from surefoot.incentives.notices import IncentiveWarning
+from surefoot.incentives.tables import columns_of
 
 _FACTOR = 100.0
 
@@ -26,7 +27,7 @@ def warn_of_scales(effects: Effects, costs: Iterable[EffortCost], X: pd.DataFram
         return
     if any(np.ptp(np.diag(cost.Q)[cost.movable]) > 0 for cost in costs if cost.movable.any()):
         return
-    spread = X[list(effects.nodes)].std()
+    spread = pd.DataFrame(columns_of(X, effects.nodes), columns=effects.nodes).std()
     spread = spread[spread > 0]
     if len(spread) and spread.max() > _FACTOR * spread.min():
         warn(

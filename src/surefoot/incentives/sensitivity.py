@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
-from surefoot.incentives.audit_parts import useful_gain
+from surefoot.incentives.audit_parts import TIE, useful_gain
 from surefoot.incentives.costs import EffortCost
 from surefoot.incentives.graph import CausalGraph
 from surefoot.incentives.measures import Desirable
@@ -20,7 +22,8 @@ def edge_sensitivity(
     """Return, for each edge, the nearest weight at which effort at p = 1 would go elsewhere.
 
     In a DAG effective weights are linear in each edge: if ``i -> j`` grows by t, then v grows by
-    ``t C_{.i} (Bh)_j``, with B the effects of one raw unit. So the crossing is exact.
+    ``t C_{.i} (Bh)_j``, with B the effects of one raw unit. So the crossing is exact. At a tie the
+    present weight is that crossing.
 
     Returns
     -------
@@ -33,13 +36,13 @@ def edge_sensitivity(
     C = graph.contribution()
     gain, w = C @ h, np.sqrt(np.diag(cost.Q))
     ratio = np.abs(useful_gain(gain, cost)) / w
-    leader = int(np.argmax(ratio))
+    leader = int(np.argmax(ratio)) if ratio.any() else None
     place = {node: i for i, node in enumerate(graph.nodes)}
     rows = []
     for edge in graph.to_frame().itertuples(index=False):
         i, j = place[edge.cause], place[edge.effect]
         slope = C[:, i] * gain[j] / graph.units[j]
-        flip, to = _nearest_flip(gain, slope, w, cost, leader)
+        flip, to, way = _nearest_flip(gain, slope, w, cost, leader)
         rows.append(
             {
                 "cause": edge.cause,
@@ -47,8 +50,7 @@ def edge_sensitivity(
                 "weight": edge.weight,
                 "flips at": edge.weight + flip,
                 "to": "" if to is None else graph.nodes[to],
-                "wanted": to is not None
-                and bool(desirable.signs[to] * (gain[to] + flip * slope[to]) > 0),
+                "wanted": to is not None and bool(desirable.signs[to] * way > 0),
                 "sd away": abs(flip) / edge.sd if edge.sd > 0 else np.nan,
             }
         )
@@ -56,21 +58,25 @@ def edge_sensitivity(
 
 
 def _nearest_flip(
-    gain: np.ndarray, slope: np.ndarray, w: np.ndarray, cost: EffortCost, leader: int
-) -> tuple[float, int | None]:
-    """Return the smallest change of the edge that lets another node lead, and that node."""
-    best: tuple[float, int | None] = (float("nan"), None)
-    for k in range(len(gain)):
-        if k == leader:
-            continue
-        for sign in (1.0, -1.0):
-            # Crossings of gain_k / w_k with ± gain_leader / w_leader.
-            rate = slope[k] / w[k] - sign * slope[leader] / w[leader]
-            if rate == 0:
-                continue
-            t = -(gain[k] / w[k] - sign * gain[leader] / w[leader]) / rate
-            past = t * (1 + 1e-9) + np.sign(t) * 1e-12
-            ratio = np.abs(useful_gain(gain + past * slope, cost)) / w
-            if int(np.argmax(ratio)) == k and not abs(t) >= abs(best[0]):
-                best = (t, k)
+    gain: np.ndarray, slope: np.ndarray, w: np.ndarray, cost: EffortCost, leader: int | None
+) -> tuple[float, int | None, float]:
+    """Return the smallest change of the edge that lets another node lead, it, and its direction."""
+    x, y = gain / w, slope / w
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Where two nodes tie, or one gains nothing (it ties with its own opposite).
+        ties = np.concatenate([-(x[:, None] - s * x) / (y[:, None] - s * y) for s in (1.0, -1.0)])
+    best: tuple[float, int | None, float] = (float("nan"), None, 0.0)
+    for side in (1.0, -1.0):
+        turns = side * ties[np.isfinite(ties)]
+        ends = np.unique(np.append(turns[turns > 0], 0.0)).tolist()
+        for start, end in pairwise([*ends, 2 * ends[-1] + 1]):
+            # Between two turns the order of nodes is that of the middle.
+            change = side * (start + end) / 2
+            useful = useful_gain(gain + change * slope, cost)
+            ratio = np.abs(useful) / w
+            first = int(np.argmax(ratio))
+            if ratio[first] > (0.0 if leader is None else ratio[leader] * (1 + TIE)):
+                if not start >= abs(best[0]):
+                    best = (side * start, first, float(np.sign(useful[first])))
+                break
     return best

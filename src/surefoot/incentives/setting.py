@@ -116,7 +116,7 @@ class Setting:
         *,
         know: Know | None = None,
         confidence: float | None = None,
-        cost: Cost | None = None,
+        cost: Cost | Mapping[str, Cost] | None = None,
         seed: int = 0,
     ) -> Agents:
         """Return the people of the table as agents; what is not given is the project's.
@@ -125,8 +125,7 @@ class Setting:
         ----------
         know : {"everything", "rule", "graph", "neither"}, optional
         confidence : float, optional
-        cost : LpCost or QuadraticCost, optional
-            For every group.
+        cost : LpCost or QuadraticCost, or mapping of group to either, optional
         seed : int
         """
         budget, belief = self.project.budget, self.project.belief
@@ -190,6 +189,18 @@ class Setting:
         step = -(-len(self.people) // n) or 1
         deserving = None if self.deserving is None else self.deserving[::step]
         return replace(self, people=self.people.iloc[::step], deserving=deserving)
+
+    def together(self) -> Setting:
+        """Return the setting without groups, if they differ in neither costs nor budgets.
+
+        What people in doubt make of the rule is then settled once for all of them.
+        """
+        project = self.project
+        if not self.labels or project.groups or project.budget["groups"]:
+            return self
+        data = {key: value for key, value in project.data.items() if key != "groups"}
+        people = self.people.drop(columns=str(group_column(project)))
+        return replace(self, project=replace(project, data=data), people=people)
 
     def can_doubt(self, know: Know) -> bool:
         """Return whether there are people who know just this much."""

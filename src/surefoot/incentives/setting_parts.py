@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from surefoot.ground.errors import InputError, one_of
 from surefoot.ground.project_files import within
@@ -107,8 +108,25 @@ def read_people(project: Project, scored: Sequence[str]) -> tuple[pd.DataFrame, 
         frame = pd.concat(list(parts_of(project.table, list(wanted), _ALL_ROWS)))
         kept = frame.dropna() if data["missing"] == "drop" else frame
         if kept.empty:
-            raise InputError(project.table.name, "no complete row", "people, one a row")
+            found = "no row" if frame.empty else "no complete row"
+            raise InputError(project.table.name, found, "people, one a row")
+        for name in dict.fromkeys([*scored, *project.graph["nodes"], *project.graph["exogenous"]]):
+            _check_numbers(project.table.name, kept[name])
     return kept, len(frame) - len(kept)
+
+
+def _check_numbers(table: str, column: pd.Series) -> None:
+    where = f"{table}, column {column.name!r}"
+    if not is_numeric_dtype(column):
+        raise InputError(where, column.dropna().iloc[:1].tolist(), "numbers")
+    wrong = ~np.isfinite(column.to_numpy(dtype=float, na_value=np.nan))
+    if wrong.any():
+        row = int(wrong.argmax())
+        missing = bool(column.isna().iloc[row])
+        found, hint = (
+            ("nothing", '; or missing = "drop"') if missing else (float(column.iloc[row]), "")
+        )
+        raise InputError(f"{where}, row {column.index[row]}", found, f"a finite number{hint}")
 
 
 def deserving_rows(project: Project, frame: pd.DataFrame) -> NDArray[np.bool_] | None:
@@ -116,11 +134,13 @@ def deserving_rows(project: Project, frame: pd.DataFrame) -> NDArray[np.bool_] |
     if "target" not in project.data:
         return None
     labels, accept = _labels(project, frame, "target"), project.data["accept"]
-    deserving = (labels == accept).to_numpy()
-    if deserving.all() or not deserving.any():
-        found = f"{accept!r}, which {'every' if deserving.any() else 'no'} row has"
+    deserving, place = (labels == accept).to_numpy(), f"{project.place('data')} accept"
+    if deserving.all():
+        allowed = "a label that other rows have not: else there is nobody to tell apart"
+        raise InputError(place, f"{accept!r}, which every row has", allowed)
+    if not deserving.any():
         present = ", ".join(map(repr, labels.unique()[:5].tolist()))
-        raise InputError(f"{project.place('data')} accept", found, f"one of the labels {present}")
+        raise InputError(place, f"{accept!r}, which no row has", f"one of the labels {present}")
     return np.asarray(deserving)
 
 
@@ -148,17 +168,13 @@ def fitted_rule(project: Project, X: pd.DataFrame, deserving: NDArray[np.bool_])
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from surefoot.incentives.tables import columns_of
-
     rule = project.rule
-    with within(f"{project.place('data')} features:"):
-        values = pd.DataFrame(columns_of(X, list(X.columns), "table"), columns=X.columns)
     # The same penalty as a design's: on weights per standard deviation, for the mean loss.
     strength = 1 / (rule["penalty"] * len(X))
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=strength, tol=1e-9, max_iter=10_000)
     )
-    model.fit(values, deserving)
+    model.fit(X.astype(float), deserving)
     return LinearRule.from_estimator(model, accept=True, probability=rule["probability"])
 
 

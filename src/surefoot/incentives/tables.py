@@ -24,6 +24,8 @@ def columns_of(X: Any, names: Sequence[str], where: str = "X") -> NDArray[np.flo
     if not isinstance(X, pd.DataFrame):
         allowed = f"a DataFrame with the columns {', '.join(names)}: they are matched by name"
         raise InputError(where, type(X).__name__, allowed)
+    if X.columns.nlevels > 1:
+        raise InputError(f"{where}.columns", f"{X.columns.nlevels} levels", "one name a column")
     missing = [name for name in names if name not in X.columns]
     if missing:
         have = ", ".join(map(str, X.columns))
@@ -34,6 +36,8 @@ def columns_of(X: Any, names: Sequence[str], where: str = "X") -> NDArray[np.flo
     columns = []
     for name in names:
         try:
+            if X[name].dtype.kind in "mMc":  # a date would be taken for a number of nanoseconds
+                raise TypeError
             values = X[name].to_numpy(dtype=float, na_value=np.nan)
         except (TypeError, ValueError):
             raise InputError(f"{where}[{name!r}]", X[name].dtype, "a column of numbers") from None

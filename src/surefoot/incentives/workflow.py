@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from surefoot.ground import page
 from surefoot.ground.blocks import Page
@@ -23,6 +25,7 @@ from surefoot.incentives.designed import Designed
 from surefoot.incentives.designing.design import design as design_of
 from surefoot.incentives.designing.sweep import Frontier
 from surefoot.incentives.designing.sweep import frontier as frontier_of
+from surefoot.incentives.disclosure import doubts
 from surefoot.incentives.measures import Desirable
 from surefoot.incentives.project import Project
 from surefoot.incentives.revealing import Disclosure
@@ -30,6 +33,8 @@ from surefoot.incentives.revealing import reveal as reveal_of
 from surefoot.incentives.rules import LinearRule
 from surefoot.incentives.setting import Know, Setting
 from surefoot.incentives.shares import population_shares
+
+_DUST = 1e-7
 
 
 def audit(setting: Setting, agents: Agents, *, seed: int = 0) -> AuditReport:
@@ -44,9 +49,17 @@ def opened(
     project: Path, rule: Path | None, know: str | None, confidence: float | None, seed: int
 ) -> tuple[Setting, Agents]:
     """Return a project with its table, and its people; what is None is the project's."""
-    setting = Setting.of(Project.load(project), rule)
-    known: Know | None = None if know is None else one_of("--know", know, get_args(Know))
-    return setting, setting.agents(know=known, confidence=confidence, seed=seed)
+    told = Project.load(project)
+    given: dict[str, Any] = {}
+    if know is not None:
+        given["know"] = one_of("--know", know, get_args(Know))
+    if confidence is not None:
+        if not 0.5 <= confidence < 1:
+            raise InputError("--confidence", confidence, "a number from 0.5 to below 1")
+        given["confidence"] = confidence
+    # What is asked for instead is the project's from here on, in everything that follows.
+    setting = Setting.of(replace(told, belief={**told.belief, **given}), rule)
+    return setting, setting.agents(seed=seed)
 
 
 def design(setting: Setting, beta: float | None, *, seed: int = 0) -> Designed:
@@ -61,9 +74,11 @@ def design(setting: Setting, beta: float | None, *, seed: int = 0) -> Designed:
     if wanted is None:
         place = setting.project.place("design")
         raise InputError(f"{place} beta", "nothing", "a share from 0 to 1, there or by --beta")
+    _check_beta(beta)
     X, y, asked = demands(setting, seed)
     found = design_of(X, y, beta=wanted, **asked)
-    rule = found.rule.shifted(_shift(setting, found.rule))
+    higher = _log_odds(setting) + _shift(setting, found.rule)
+    rule = _without_dust(found.rule.shifted(higher), X)
     agents = setting.agents(seed=seed)
     shares = population_shares(
         agents.best_response(rule), agents.costs(),
@@ -73,21 +88,36 @@ def design(setting: Setting, beta: float | None, *, seed: int = 0) -> Designed:
 
 
 def frontier(setting: Setting, betas: Sequence[float] | None, *, seed: int = 0) -> Frontier:
-    """Return what each wanted share costs; by default of the project's list."""
+    """Return what each wanted share costs; by default of the project's list.
+
+    The table has a column more, ``accuracy``: of each rule, before people respond to it.
+    """
+    for beta in betas or ():
+        _check_beta(beta)
     X, y, asked = demands(setting, seed)
     wanted = setting.project.design["betas"] if betas is None else betas
-    return frontier_of(X, y, betas=wanted, **asked)
+    found = frontier_of(X, y, betas=wanted, **asked)
+    accuracy = pd.Series(np.nan, index=found.table.index)
+    met = found.table["status"] != "unmet"
+    rules = [each.rule.shifted(_log_odds(setting)) for each in found.designs]
+    accuracy[met] = [float((rule.accepts(X) == y).mean()) for rule in rules]
+    return replace(found, table=found.table.assign(accuracy=accuracy))
 
 
 def reveal(setting: Setting, agents: Agents, at_most: int = 1) -> Disclosure:
     """Rank what people in doubt could be told."""
+    if at_most < 1:
+        raise InputError("--at-most", at_most, "a positive number of things to tell")
     project = setting.project
+    if not doubts(setting.belief(project.belief["know"]), setting.rule, setting.graph):
+        place, allowed = project.place("belief"), "rule, graph or neither, there or by --know"
+        raise InputError(f"{place} know", project.belief["know"], allowed)
     measure = project.design["measure"]
     return reveal_of(setting.rule, agents, project.desirable, at_most=at_most, measure=measure)
 
 
 def demands(
-    setting: Setting, seed: int, cost: Cost | None = None
+    setting: Setting, seed: int, cost: Cost | Mapping[str, Cost] | None = None
 ) -> tuple[pd.DataFrame, NDArray[np.int64], dict[str, Any]]:
     """Return features, labels (1 deserves acceptance), and what a project asks of a design.
 
@@ -96,14 +126,14 @@ def demands(
     setting : Setting
     seed : int
         Of the scenarios.
-    cost : LpCost or QuadraticCost, optional
+    cost : LpCost or QuadraticCost, or mapping of group to either, optional
         Instead of the project's.
     """
     project, asked = setting.project, setting.project.design
     if setting.deserving is None:
         raise InputError(f"{project.place('data')} target", "nothing", "labels to design a rule by")
     costs = setting.costs() if cost is None else cost
-    first, *others = costs.items() if isinstance(costs, dict) else [(None, costs)]
+    first, *others = costs.items() if isinstance(costs, Mapping) else [(None, costs)]
     unscored = [name for name in setting.rule.names if name not in setting.scored]
     return setting.people[list(setting.rule.names)], setting.deserving.astype(int), {
         "effects": setting.graph, "cost": first[1], "groups": dict(others),
@@ -111,6 +141,18 @@ def demands(
         "penalty": asked["penalty"], "forbidden": [*asked["forbidden"], *unscored],
         "monotone": asked["monotone"], "scenarios": _scenarios(setting, seed),
     }  # fmt: skip
+
+
+def _check_beta(beta: float | None) -> None:
+    if beta is not None and not 0 <= beta <= 1:
+        raise InputError("--beta", beta, "a share from 0 to 1")
+
+
+def _without_dust(rule: LinearRule, X: pd.DataFrame) -> LinearRule:
+    """Return the rule with 0 for what a solver leaves of it, per standard deviation."""
+    moved = np.abs(rule.weights) * X[list(rule.names)].std(ddof=0).to_numpy()
+    kept = np.where(moved > _DUST * moved.max(), rule.weights, 0.0)
+    return LinearRule(kept, rule.threshold, rule.names)
 
 
 def _scenarios(setting: Setting, seed: int) -> NDArray[np.float64] | None:
@@ -123,6 +165,12 @@ def _scenarios(setting: Setting, seed: int) -> NDArray[np.float64] | None:
     if setting.graph.regressions is not None:
         return setting.graph.bootstrap(count, seed).values
     return setting.graph.draws(count, stream(seed, "incentives", "scenarios"))
+
+
+def _log_odds(setting: Setting) -> float:
+    """Return how much the project's probability raises a threshold of log-odds."""
+    asked = setting.project.rule["probability"]
+    return float(logit(asked)) if setting.project.design["loss"] == "logistic" else 0.0
 
 
 def _shift(setting: Setting, rule: LinearRule) -> float:

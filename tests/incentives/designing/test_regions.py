@@ -27,8 +27,8 @@ def around(x: np.ndarray) -> QuadraticLoss:
 
 
 def distance(piece: Piece, x: np.ndarray) -> float:
-    """Return how far x is from a piece, to the root of a solver's tolerance."""
-    return float(np.sqrt(max(minimise(around(x), piece, x).value, 0)))
+    """Return how far x is from a piece at least, to the root of a solver's tolerance."""
+    return float(np.sqrt(max(minimise(around(x), piece, x).bound, 0)))
 
 
 @settings(deadline=None, max_examples=60)

@@ -9,6 +9,8 @@ from surefoot.incentives.costs import LpCost
 from surefoot.incentives.designing.design import design
 from surefoot.incentives.designing.sweep import frontier
 from surefoot.incentives.effort_matrix import EffortMatrix
+from surefoot.incentives.graph import CausalGraph
+from surefoot.incentives.notices import IncentiveWarning
 
 X, Y = table(400)
 GIVEN = {"effects": effects_of(X), "desirable": {"a": 1, "b": 1}}
@@ -44,3 +46,9 @@ def test_targets_that_no_rule_meets_are_rows_too() -> None:
 def test_a_target_is_needed() -> None:
     with pytest.raises(InputError, match="betas: found 'nothing'"):
         frontier(X, Y, betas=[], cost=LpCost(2), **GIVEN)
+
+
+def test_units_that_do_not_compare_are_told() -> None:
+    wide, graph = X.assign(a=1e4 * X["a"]), CausalGraph.identity(X.columns)
+    with pytest.warns(IncentiveWarning, match="costs what one of a does"):
+        frontier(wide, Y, betas=[0.2], effects=graph, cost=LpCost(2), desirable={"a": 1})

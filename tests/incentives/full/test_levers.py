@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tests.incentives.full.programs import EXPONENTS, INF, norm_cost, quadratic
 
-from surefoot.incentives.full.levers import Levers, farthest, joined, norm, parted
+from surefoot.incentives.costs import norm
+from surefoot.incentives.full.levers import Levers, farthest, joined, parted
 
 
 def test_only_what_gains_is_a_lever_and_the_best_comes_first() -> None:

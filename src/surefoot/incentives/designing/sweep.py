@@ -14,6 +14,7 @@ from surefoot.ground.errors import InputError, UnmetError
 from surefoot.incentives.designing.demand import Demand
 from surefoot.incentives.designing.design import Design, design_for
 from surefoot.incentives.designing.losses import DataLoss, Loss
+from surefoot.incentives.scales import warn_of_scales
 
 BETAS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -63,6 +64,7 @@ def frontier(
         X, y, loss=loss, penalty=penalty, accept=accept, sample_weight=sample_weight
     )
     asked = [Demand(**demand, beta=float(beta), agents=X) for beta in sorted(betas)]
+    warn_of_scales(asked[0].effects, asked[0].costs.values(), X)
     rows: list[dict[str, Any]] = []
     designs: list[Design] = []
     for one in asked:

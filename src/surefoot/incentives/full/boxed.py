@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surefoot.ground.errors import one_of
-from surefoot.incentives.full.levers import SLACK, Levers, norm
+from surefoot.incentives.costs import norm
+from surefoot.incentives.full.levers import SLACK, Levers
 from surefoot.incentives.rowwise import rowwise
 
 Floats = NDArray[np.float64]

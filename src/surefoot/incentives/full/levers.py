@@ -84,17 +84,6 @@ def farthest(gain: Floats, lower: Floats, upper: Floats) -> Floats:
     return np.where(gain > 0, upper, np.where(gain < 0, lower, 0.0))
 
 
-def norm(y: Floats, p: float) -> Floats:
-    """Return ``||y||_p`` of rows of y >= 0; no power overflows or vanishes."""
-    if p == 1:
-        return y.sum(axis=-1)
-    largest = y.max(axis=-1, initial=0.0)
-    if np.isinf(p):
-        return largest
-    scale = np.where(largest > 0, largest, 1.0)
-    return scale * ((y / scale[..., None]) ** p).sum(axis=-1) ** (1 / p)
-
-
 def joined(a: Floats, b: Floats, p: float) -> Floats:
     """Return ``||(a, b)||_p``, element by element, of numbers of at least 0."""
     if p == 1:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surefoot.incentives.costs import EffortCost
+from surefoot.incentives.costs import EffortCost, norm
 from surefoot.incentives.full.coupled import unit_effort
-from surefoot.incentives.full.levers import Levers, joined, norm, parted
+from surefoot.incentives.full.levers import Levers, joined, parted
 
 Floats = NDArray[np.float64]
 # Agents at a time: their efforts stay in the processor's cache.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from surefoot.incentives.conic import Conic
 from surefoot.incentives.costs import EffortCost
 from surefoot.incentives.margins import MarginMoments
+from surefoot.incentives.rowwise import rowwise
 from surefoot.incentives.uncertain.programs import cheapest, movable, root_of, within
 
 Floats = NDArray[np.float64]
@@ -53,13 +54,13 @@ class ConicAgents:
         root = root_of(joint)
         known = len(moments.theta)
         extended = np.column_stack([X, np.full(len(X), -1.0)])
-        offset = extended @ root[:, :known].T
+        offset = rowwise(extended, root[:, :known].T)
         # Only what effort can touch needs its own rows; of the rest the length is enough.
         q, r = np.linalg.qr(root[:, known:])
-        inside = offset @ q
-        rest = np.linalg.norm(offset - inside @ q.T, axis=1)
+        inside = rowwise(offset, q)
+        rest = np.linalg.norm(offset - rowwise(inside, q.T), axis=1)
         return cls(
-            moments.gain, np.vstack([r, np.zeros(cost.size)]), extended @ moments.theta,
+            moments.gain, np.vstack([r, np.zeros(cost.size)]), rowwise(extended, moments.theta),
             np.column_stack([inside, rest]), cost, *cost.limits(len(X)),
         )  # fmt: skip
 
