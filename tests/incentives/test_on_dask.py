@@ -23,6 +23,7 @@ BELIEF = JointBelief(GraphBelief(), ClassifierBelief(cv=0.1))
 AGENTS = Agents(PEOPLE, GRAPH, LpCost(2), BELIEF, budget=3.0, method="calibrated")
 
 
+@pytest.mark.filterwarnings("ignore")  # of a cluster that closes: Dask's own
 def test_blocks_on_a_cluster_do_what_the_whole_does() -> None:
     distributed = pytest.importorskip("distributed")
     whole = AGENTS.best_response(RULE)
