@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -92,7 +93,12 @@ def test_the_first_lines_tell_the_designed_rule_with_its_measure(whole: FullRepo
     assert "the wanted share would be **60.0% of effort**" in told
     assert whole.after is not None
     assert f"right about {share_of(whole.after.accuracy['before'])} of them" in told
-    assert "Another rule" not in told
+    assert "It was designed for" not in told
+    assert whole.designed is not None
+    less = replace(whole, designed=replace(whole.designed, shares={"effort": 0.3, "cost": 0.4}))
+    told = report_page(less, "surefoot").lead
+    assert "**30.0% of effort**" in told
+    assert "It was designed for 60.0%:" in told
 
 
 def test_costs_begin_where_audit_and_frontier_are(whole: FullReport) -> None:

@@ -159,7 +159,8 @@ def audit(
         raise InputError("level", level, "a number between 0 and 1")
     theta = _outcome_weights(outcome, effects.features)
     deserving = _deserving(y, accept, len(agents))
-    response = agents.best_response(known)
+    plans = agents.plans(known, costs)
+    response = agents.follow(known, plans)
     draws = None if effects.certain else effects.draws(_DRAWS, stream(seed, "audit", "graph"))
     nodes = weights_table(known, effects, wanted, draws, level)
     gain = nodes["effective"].to_numpy()
@@ -168,7 +169,6 @@ def audit(
     nodes["score"] = won / won.sum() if won.sum() > 0 else np.nan
     first = next(iter(costs.values()))
     better = None if theta is None else effects.contribution() @ theta
-    plans = agents.plans(known, costs)
     sensitivity = (
         edge_sensitivity(effects, known, first, wanted)
         if isinstance(effects, CausalGraph) and not effects.allow_cycles

@@ -34,6 +34,9 @@ from surefoot.incentives.setting import Setting
 if TYPE_CHECKING:
     from surefoot.incentives.designing.sweep import Frontier
 
+# A wanted share may fall short of what was asked for by this much without a word.
+_SHORT = 5e-4
+
 
 def report_page(report: FullReport, command: str) -> Page:
     """Return the page of ``surefoot incentives report``.
@@ -89,6 +92,12 @@ def _in_short(report: FullReport) -> Iterator[str]:
             f"{share_of(now['before'])}; after, {share_of(then['after'])} and "
             f"{share_of(now['after'])}."
         )
+        if designed.shares[designed.measure] < designed.design.beta - _SHORT:
+            asked = share_of(designed.design.beta)
+            yield (
+                f"**It was designed for {asked}:** people's limits and doubts, which a design "
+                "leaves out, take away the rest."
+            )
 
 
 def _made(command: str) -> Section:

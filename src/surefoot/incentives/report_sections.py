@@ -13,7 +13,7 @@ from surefoot.ground.figures import BarRow, Reference, Series, bar_plot, line_pl
 from surefoot.ground.numerals import percent
 from surefoot.incentives.audit_page import OTHER_KIND, WANTED_KIND
 from surefoot.incentives.audit_words import SURE, efforts_of, share_of
-from surefoot.incentives.reporting import KINDS, FullReport
+from surefoot.incentives.reporting import KINDS, LONG, FullReport
 
 if TYPE_CHECKING:
     from surefoot.incentives.designed import Designed
@@ -177,7 +177,8 @@ def costs_section(report: FullReport) -> Iterator[Section]:
                Column("share", f"wanted, of {measure}", "percent")]  # fmt: skip
     columns += [Column(name, f"at {percent(float(name[5:]), 0)}", "percent", 2) for name in betas]
     table = Table(f"If {report.cheaper} gets cheaper", columns, _rounded(report.costs), _BETAS)
-    yield Section("If an unwanted way gets cheaper", [table], intro=_COSTS)
+    note = _of(len(report.setting.thinned(LONG).people), report)
+    yield Section("If an unwanted way gets cheaper", [table, *note], intro=_COSTS)
 
 
 def disclosure_section(report: FullReport) -> Iterator[Section]:

@@ -39,6 +39,8 @@ _CHEAPER = (1.0, 0.5, 0.3, 0.2)
 _ENOUGH = 2_000
 # One in doubt may take a program of their own: some milliseconds, once for each kind of doubt.
 _MANY = 10_000
+# Designs take all rows, up to so many: two dozen of them show what costs do.
+LONG = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,8 @@ class FullReport:
         Why there is no design, if it was asked for.
     costs : DataFrame
         ``weight`` of the node `cheaper`, times that of the project; ``share`` of the rule as it is,
-        of people who know rule and graph; and for each beta the relative rise of the loss.
+        of people who know rule and graph; and for each beta the relative rise of the loss. Of some
+        `LONG` people at most.
     cheaper : str
         The unwanted node that `costs` makes cheaper; empty if no rule was designed.
     disclosure : Disclosure or None
@@ -146,7 +149,7 @@ def full_report(
         designed=designed,
         after=after,
         unmet=unmet,
-        costs=_over_costs(setting, cheaper, seed) if cheaper else pd.DataFrame(),
+        costs=_over_costs(setting.thinned(LONG), cheaper, seed) if cheaper else pd.DataFrame(),
         cheaper=cheaper,
         disclosure=_told(few, seed),
     )

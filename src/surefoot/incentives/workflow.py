@@ -34,8 +34,6 @@ from surefoot.incentives.rules import LinearRule
 from surefoot.incentives.setting import Know, Setting
 from surefoot.incentives.shares import population_shares
 
-_DUST = 1e-7
-
 
 def audit(setting: Setting, agents: Agents, *, seed: int = 0) -> AuditReport:
     """Audit the rule of a setting, as it meets `agents`."""
@@ -78,7 +76,7 @@ def design(setting: Setting, beta: float | None, *, seed: int = 0) -> Designed:
     X, y, asked = demands(setting, seed)
     found = design_of(X, y, beta=wanted, **asked)
     higher = _log_odds(setting) + _shift(setting, found.rule)
-    rule = _without_dust(found.rule.shifted(higher), X)
+    rule = found.rule.shifted(higher)
     agents = setting.agents(seed=seed)
     shares = population_shares(
         agents.best_response(rule), agents.costs(),
@@ -146,13 +144,6 @@ def demands(
 def _check_beta(beta: float | None) -> None:
     if beta is not None and not 0 <= beta <= 1:
         raise InputError("--beta", beta, "a share from 0 to 1")
-
-
-def _without_dust(rule: LinearRule, X: pd.DataFrame) -> LinearRule:
-    """Return the rule with 0 for what a solver leaves of it, per standard deviation."""
-    moved = np.abs(rule.weights) * X[list(rule.names)].std(ddof=0).to_numpy()
-    kept = np.where(moved > _DUST * moved.max(), rule.weights, 0.0)
-    return LinearRule(kept, rule.threshold, rule.names)
 
 
 def _scenarios(setting: Setting, seed: int) -> NDArray[np.float64] | None:
