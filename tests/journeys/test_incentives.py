@@ -62,7 +62,7 @@ def test_from_a_table_to_a_report(project: Path) -> None:
     assert told.splitlines()[-1] == "page: own/audit.html"
 
     told = done("report", cwd=project)
-    assert told.splitlines()[0].startswith("442 agents: ")
+    assert told.splitlines()[0].startswith("442 people: ")
     for width in (1100, 360):
         with open_page(project / "incentives/report.html", width=width) as page:
             heading = page.locator("h1").inner_text()
@@ -114,7 +114,7 @@ def test_killed_while_it_responds_it_leaves_nothing_half(project: Path) -> None:
     assert not (project / "many/response.parquet").exists()
 
     told = done(*command, cwd=project)
-    assert told.startswith(f"{MANY:,} agents: ")
+    assert told.startswith(f"{MANY:,} people: ")
     found = pd.read_parquet(project / "many/response.parquet")
     assert np.array_equal(found["row"], np.arange(MANY))
     assert not found.isna().any().any()
