@@ -218,6 +218,9 @@ def test_an_empty_table_is_answered() -> None:
         (lambda: Agents(X, GRAPH, LpCost(2), groups=["a"]), "one label an agent"),
         (lambda: Agents(X, GRAPH, {"a": LpCost(2)}, groups=["b"] * 400), "group 'b'"),
         (lambda: Agents(X, GRAPH, LpCost(2), groups=[None] * 400), "a missing label"),
+        (lambda: Agents(X, GRAPH, 2), "cost: found 2; allowed: an LpCost"),
+        (lambda: Agents(X, None, LpCost(2)), "effects: found None; allowed: a CausalGraph"),
+        (lambda: Agents(X, GRAPH, LpCost(2), "sure"), "belief: found 'sure'"),
         (lambda: Agents(X, GRAPH, LpCost(2), aim="win"), "aim: found 'win'"),
         (lambda: Agents(X, GRAPH, LpCost(2), method="exact"), "method: found 'exact'"),
         (

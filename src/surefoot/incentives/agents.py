@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from surefoot.ground.errors import InputError, one_of
 from surefoot.incentives.beliefs import Belief, FullInformation
-from surefoot.incentives.costs import Cost, EffortCost
+from surefoot.incentives.costs import Cost, EffortCost, LpCost, QuadraticCost
 from surefoot.incentives.effects import Effects
 from surefoot.incentives.plans import Aim, Method, Plan
 from surefoot.incentives.response import Response
@@ -79,6 +79,8 @@ class Agents:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not hasattr(self.effects, "contribution"):
+            raise InputError("effects", self.effects, "a CausalGraph or an EffortMatrix")
         columns_of(self.X, self.effects.features)
         one_of("aim", self.aim, get_args(Aim))
         one_of("method", self.method, get_args(Method))
@@ -93,8 +95,14 @@ class Agents:
                     raise InputError("groups", None, f"labels of the agents: {name} goes by group")
         self._budgets()
         for label, _ in self._members():
-            self._of(self.cost, label, "cost")
-            self._of(self.belief, label, "belief")
+            cost, belief = (
+                self._of(self.cost, label, "cost"),
+                self._of(self.belief, label, "belief"),
+            )
+            if not isinstance(cost, LpCost | QuadraticCost):
+                raise InputError("cost", cost, "an LpCost or a QuadraticCost")
+            if not hasattr(belief, "moments"):
+                raise InputError("belief", belief, "one of surefoot.incentives.beliefs")
 
     def __len__(self) -> int:
         return len(self.X)

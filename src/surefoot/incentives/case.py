@@ -86,11 +86,6 @@ class IncentiveCase:
             fingerprint=table.fingerprint,
         )
 
-    @property
-    def proxies(self) -> tuple[str, ...]:
-        """Nodes on which effort is not wanted."""
-        return tuple(node for node in self.efforts if node not in self.desirable)
-
     def units(self, train: ArrayLike | None = None) -> pd.Series:
         """Return the standard deviation of every feature, over the rows `train` or over all.
 
